@@ -1,0 +1,25 @@
+"""What every test gets: its own home, no key, and patience on busy machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# a busy machine is no defect: neither slow generation nor a slow example fails a property
+settings.register_profile("tfi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tfi")
+
+
+@pytest.fixture(autouse=True)
+def tfi_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test an empty home and take every key from its environment."""
+    home = tmp_path / "tfi-home"
+    monkeypatch.setenv("TFI_HOME", str(home))
+    for name in ("TFI_API_KEY", "TFI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return home

@@ -1,0 +1,75 @@
+"""Notebook toolkit for TechForge Innovate's AI talking video API.
+
+    import tfi_notebook as tfi
+    tfi.panel()                                  # fill in, submit, watch
+    job = tfi.submit(tfi.build_payload())        # or in code
+    job.wait().video()
+
+Without a key everything runs against the local service: the same API in this process, with a
+real CPU renderer. The names below are loaded at their first use: importing costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfi_notebook.contract.payloads import TalkingVideoPayload
+    from tfi_notebook.contract.records import JobStatus
+    from tfi_notebook.errors import TfiError
+    from tfi_notebook.jobs.default import (
+        asset,
+        build_payload,
+        connect,
+        credits,  # noqa: A004 - the API's own word
+        default_workspace,
+        job,
+        jobs,
+        projects,
+        submit,
+    )
+    from tfi_notebook.jobs.job import Job
+    from tfi_notebook.jobs.workspace import Workspace
+    from tfi_notebook.widgets.panel import panel
+
+__version__ = "0.1.0"
+__all__ = [
+    "Job",
+    "JobStatus",
+    "TalkingVideoPayload",
+    "TfiError",
+    "Workspace",
+    "asset",
+    "build_payload",
+    "connect",
+    "credits",
+    "default_workspace",
+    "job",
+    "jobs",
+    "panel",
+    "projects",
+    "submit",
+]
+
+_HOME = {
+    "Job": "jobs.job",
+    "JobStatus": "contract.records",
+    "TalkingVideoPayload": "contract.payloads",
+    "TfiError": "errors",
+    "Workspace": "jobs.workspace",
+    "panel": "widgets.panel",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOME.get(name, 'jobs.default')}")
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__", "errors"]

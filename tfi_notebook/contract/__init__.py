@@ -1,0 +1,1 @@
+"""What travels on the wire. Pure: no I/O, no clock."""

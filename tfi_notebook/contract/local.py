@@ -1,0 +1,27 @@
+"""What the local service has in place of an account: one project and two samples."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LOCAL_PROJECT_ID: Final = "10ca1000-0000-4000-8000-000000000001"
+"""Id of the local service's one project. It means nothing to TFI's API."""
+
+SAMPLE_PORTRAIT_PATH: Final = "/samples/portrait.png"
+"""Path of the sample picture, behind the local service's base URL."""
+
+SAMPLE_VOICE_PATH: Final = "/samples/voice.wav"
+"""Path of the sample narration, behind the local service's base URL."""
+
+
+def sample_fields(base_url: str) -> dict[str, str]:
+    """Return the payload fields that need not be given to a local service: its samples.
+
+    Args:
+        base_url: address of the local service.
+    """
+    return {
+        "image_url": base_url + SAMPLE_PORTRAIT_PATH,
+        "audio_url": base_url + SAMPLE_VOICE_PATH,
+        "project_id": LOCAL_PROJECT_ID,
+    }

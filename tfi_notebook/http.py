@@ -1,0 +1,146 @@
+"""The only importer of httpx: what the API client and the local service's fetcher share.
+
+A switch to an API-compatible successor of httpx is a change of this one file.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+AsyncClient = httpx.AsyncClient
+AsyncBaseTransport = httpx.AsyncBaseTransport
+Request = httpx.Request
+Response = httpx.Response
+URL = httpx.URL
+HTTPError = httpx.HTTPError
+"""Base of every transport failure (connection, time-out, broken answer)."""
+ConnectError = httpx.ConnectError
+InvalidURL = httpx.InvalidURL
+
+_QUERY = re.compile(r"(https?://[^\s\"'<>?#]*)[?#][^\s\"'<>]*")
+_USERINFO = re.compile(r"(https?://)[^\s/@]*@")
+_UNPRINTABLE = re.compile(
+    "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]"
+)
+
+
+class BodyTooLargeError(Exception):
+    """A body had more bytes than the caller allows."""
+
+
+def open_client(
+    *, timeout_s: float, transport: AsyncBaseTransport | None = None, base_url: str = ""
+) -> AsyncClient:
+    """Return an AsyncClient that follows no redirects and takes no proxy from the environment.
+
+    Args:
+        timeout_s: time-out of each connect, read and write; the caller bounds the whole call.
+        transport: another way to the server, such as `asgi_transport(app)`.
+        base_url: prefix of relative URLs.
+    """
+    return httpx.AsyncClient(
+        transport=transport,
+        base_url=base_url,
+        timeout=timeout_s,
+        follow_redirects=False,
+        trust_env=False,
+        headers={"accept-encoding": "identity", "user-agent": "tfi-notebook"},
+    )
+
+
+def asgi_transport(app: Callable[..., Any]) -> AsyncBaseTransport:
+    """Return a transport that hands requests to an ASGI app in this process, with no port.
+
+    An exception inside the app becomes its HTTP 500, as it would on a wire.
+    """
+    return httpx.ASGITransport(app=app, raise_app_exceptions=False)
+
+
+def request_to_address(client: AsyncClient, url: URL, address: str) -> Request:
+    """Build a GET that connects to a given IP address instead of resolving the URL's host.
+
+    The `Host` header and the name that TLS verifies stay those of the URL.
+
+    Args:
+        client: the client that will send it.
+        url: the absolute URL.
+        address: IPv4 or IPv6 address to connect to.
+
+    Example:
+        >>> url = URL("https://example.com:8443/a.png")
+        >>> request = request_to_address(open_client(timeout_s=1), url, "2001:db8::1")
+        >>> str(request.url), request.headers["host"]
+        ('https://[2001:db8::1]:8443/a.png', 'example.com:8443')
+    """
+    return client.build_request(
+        "GET",
+        url.copy_with(host=address),
+        headers={"host": url.netloc.decode("ascii")},
+        extensions={"sni_hostname": url.raw_host.decode("ascii")},
+    )
+
+
+async def read_capped(response: Response, max_bytes: int) -> bytes:
+    """Read a streamed body of at most `max_bytes`.
+
+    Raises:
+        BodyTooLargeError: the body is longer, or compressed although identity was asked for.
+    """
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise BodyTooLargeError("the body is compressed")
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > max_bytes:
+            raise BodyTooLargeError(f"the body is larger than {max_bytes:,} bytes")
+    return bytes(body)
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL, the unit to which a key is bound.
+
+    Example:
+        >>> origin("https://api.example.com/jobs/v2?x=1")
+        'https://api.example.com'
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def redact(text: object, max_chars: int = 500) -> str:
+    """Return foreign text fit to be shown or stored: no query strings, no control characters.
+
+    Signed URLs are bearer credentials, so every URL loses its query.
+
+    Example:
+        >>> redact("GET https://cdn.example.com/a.mp4?token=abc failed")
+        'GET https://cdn.example.com/a.mp4 failed'
+    """
+    plain = _USERINFO.sub(r"\1", _QUERY.sub(r"\1", str(text)))
+    plain = _UNPRINTABLE.sub(" ", plain).strip()
+    return plain if len(plain) <= max_chars else plain[: max_chars - 1] + "…"
+
+
+def nothing_was_sent() -> tuple[Mapping[str, Any], Callable[[], bool]]:
+    """Return request extensions that watch the wire, and a function that tells the outcome.
+
+    httpcore reports `send_request_headers.started` just before the first byte leaves. When a
+    request fails and that event never came, the server cannot have seen it.
+
+    Returns:
+        The `extensions` for the request, and a callable: True while nothing was sent.
+    """
+    seen: list[str] = []
+
+    async def trace(event: str, _info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            seen.append(event)
+
+    return {"trace": trace}, lambda: not seen

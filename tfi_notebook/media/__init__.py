@@ -1,0 +1,1 @@
+"""Pictures, sound and frames. Knows nothing of jobs; imports only `tfi_notebook.errors`."""

@@ -1,0 +1,306 @@
+"""Faces: where one is, and its landmarks in pixels of the picture.
+
+A face is found in three steps: the detector proposes boxes (in the whole picture, then in
+overlapping tiles for small faces), the landmark network is run on the best boxes, and its
+own presence score decides. The last step matters: a cat and a tripod pass the detector,
+with 0.58 and 0.79, and are turned away by their presence, 0.24 and 0.72.
+
+Landmark numbers are those of MediaPipe's face mesh. 33 and 263 are the outer eye corners,
+13 and 14 the middles of the inner upper and lower lip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from tfi_notebook.errors import NoFaceError
+from tfi_notebook.media.nets import (
+    DETECTOR_EDGE_PX,
+    MESH_468,
+    MESH_478,
+    MeshModel,
+    detector_outputs,
+    mesh_outputs,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+DETECTION_SCORE_MIN: Final = 0.5
+PRESENCE_MIN: Final = 0.8
+EYE_CORNERS: Final = (33, 263)
+
+# The landmark networks were trained on squares 1.5 times the face, turned upright.
+_ROI_MARGIN: Final = 1.5
+_TILE_EDGES: Final = (0.6, 0.35, 0.2)  # of the picture's short edge
+_TILE_MIN_PX: Final = 96
+_OVERLAP_MAX: Final = 0.3  # intersection over union above which two boxes are one face
+_CANDIDATES_MAX: Final = 6
+_TRACK_PRESENCE_MIN: Final = 0.5
+_TILES_EVERY_FRAMES: Final = 25  # while a face is lost, the slow search runs this seldom
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face of a picture.
+
+    Attributes:
+        landmarks: (478, 3) x, y, z in px of the picture; z is negative towards the camera.
+        score: the detector's score in 0..1.
+        presence: the landmark network's own score in 0..1.
+        box: x0, y0, x1, y1 in px; may reach over the picture's edge.
+    """
+
+    landmarks: NDArray[np.float64]
+    score: float
+    presence: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Detection:
+    score: float
+    box: NDArray[np.float64]  # x0 y0 x1 y1 px
+    eyes: NDArray[np.float64]  # (2, 2) right and left eye, px
+
+    @property
+    def rank(self) -> float:
+        """Edge length times score: the largest clear face comes first."""
+        return self.score * float(max(self.box[2:] - self.box[:2]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Roi:
+    """A square of the picture, turned so that the eyes are level."""
+
+    centre: NDArray[np.float64]
+    edge_px: float
+    angle_rad: float
+
+
+def find_face(rgb: NDArray[np.uint8], *, field: str | None = None) -> Face:
+    """Find the largest clear face of a picture.
+
+    Args:
+        rgb: (H, W, 3) RGB.
+        field: the payload field the picture came from, for the error.
+
+    Returns:
+        the face with 478 landmarks.
+
+    Raises:
+        NoFaceError: no face with a detector score of at least `DETECTION_SCORE_MIN` and a
+            presence of at least `PRESENCE_MIN`; `.score` is the best detector score.
+    """
+    best = 0.0
+    for search in (_detect, _detect_in_tiles):
+        detections = search(rgb)
+        best = max([best, *(found.score for found in detections)])
+        face = _first_real(rgb, detections)
+        if face is not None:
+            return face
+    raise NoFaceError(
+        f"no face was found in the picture of {rgb.shape[1]}x{rgb.shape[0]} px "
+        f"(best detector score {best:.2f} of 1; {DETECTION_SCORE_MIN} and a clear view of eyes "
+        "and mouth are needed)",
+        score=best,
+        field=field,
+    )
+
+
+def refine(
+    rgb: NDArray[np.uint8], landmarks: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Find the 478 landmarks again, looking where earlier ones say the face is.
+
+    Args:
+        rgb: (H, W, 3) RGB.
+        landmarks: (n, 3) or (n, 2) earlier mesh landmarks in px of `rgb`, n = 468 or 478.
+
+    Returns:
+        landmarks (478, 3) in px, and the presence score in 0..1.
+    """
+    return _mesh(rgb, MESH_478, _roi_of_landmarks(landmarks))
+
+
+def track_landmarks(frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """Follow one face through a video with the independent 468-point model.
+
+    Independent: the renderer never uses this model, so that a score measured with it does
+    not grade itself. A frame without a face gives a row of NaN, and the face is searched
+    for again from the next frame on.
+
+    Args:
+        frames: RGB pictures (H, W, 3) in order; taken one by one, never collected.
+
+    Returns:
+        (T, 468, 3) landmarks in px, one row per frame.
+
+    Raises:
+        NoFaceError: there are frames, but none of them shows a face.
+    """
+    rows = list(_tracked(frames))
+    if not rows:
+        return np.empty((0, MESH_468.points, 3))
+    if all(row is None for row in rows):
+        raise NoFaceError("no frame of the video shows a face")
+    lost = np.full((MESH_468.points, 3), np.nan)
+    return np.stack([lost if row is None else row for row in rows])
+
+
+def _tracked(frames: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float64] | None]:
+    points: NDArray[np.float64] | None = None
+    lost_frames = 0
+    for rgb in frames:
+        if points is not None:
+            points = _followed(rgb, points)
+        if points is None:
+            points = _found_again(rgb, tiles=lost_frames % _TILES_EVERY_FRAMES == 0)
+        lost_frames = 0 if points is not None else lost_frames + 1
+        yield points
+
+
+def _followed(rgb: NDArray[np.uint8], previous: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    points, presence = _mesh(rgb, MESH_468, _roi_of_landmarks(previous))
+    return points if presence >= _TRACK_PRESENCE_MIN else None
+
+
+def _found_again(rgb: NDArray[np.uint8], *, tiles: bool) -> NDArray[np.float64] | None:
+    for search in (_detect, _detect_in_tiles) if tiles else (_detect,):
+        for found in _candidates(search(rgb)):
+            points, presence = _two_looks(rgb, MESH_468, found)
+            if presence >= PRESENCE_MIN:
+                return points
+    return None
+
+
+def _first_real(rgb: NDArray[np.uint8], detections: list[_Detection]) -> Face | None:
+    for found in _candidates(detections):
+        landmarks, presence = _two_looks(rgb, MESH_478, found)
+        if presence >= PRESENCE_MIN:
+            x0, y0, x1, y1 = map(float, found.box)
+            return Face(landmarks, found.score, presence, (x0, y0, x1, y1))
+    return None
+
+
+def _candidates(detections: list[_Detection]) -> list[_Detection]:
+    """Return the distinct detections above the threshold, the best rank first."""
+    kept: list[_Detection] = []
+    for found in sorted(detections, key=lambda one: one.rank, reverse=True):
+        if found.score < DETECTION_SCORE_MIN or len(kept) == _CANDIDATES_MAX:
+            continue
+        if all(_overlap(found.box, other.box) <= _OVERLAP_MAX for other in kept):
+            kept.append(found)
+    return kept
+
+
+# -- the detector --------------------------------------------------------------------------
+
+
+def _detect(rgb: NDArray[np.uint8]) -> list[_Detection]:
+    """Detect in the whole picture, set into a black square. Never empty: scores may be low."""
+    height, width = rgb.shape[:2]
+    edge = max(height, width)
+    scale = DETECTOR_EDGE_PX / edge
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    left, top = (DETECTOR_EDGE_PX - inner[0]) // 2, (DETECTOR_EDGE_PX - inner[1]) // 2
+    square = np.zeros((DETECTOR_EDGE_PX, DETECTOR_EDGE_PX, 3), np.uint8)
+    square[top : top + inner[1], left : left + inner[0]] = cv2.resize(
+        rgb, inner, interpolation=cv2.INTER_AREA
+    )
+    boxes, scores = detector_outputs(square)
+    keep = np.flatnonzero(scores >= min(DETECTION_SCORE_MIN, float(scores.max())))
+    px = boxes[keep].reshape(-1, 8, 2) * edge  # rows: centre, size, six points
+    px[:, [0, 2, 3]] -= np.array([left, top]) / scale
+    return [
+        _Detection(float(score), np.r_[p[0] - p[1] / 2, p[0] + p[1] / 2], p[2:4])
+        for score, p in zip(scores[keep], px, strict=True)
+    ]
+
+
+def _detect_in_tiles(rgb: NDArray[np.uint8]) -> list[_Detection]:
+    """Detect in overlapping square tiles: finds faces too small for the whole picture."""
+    height, width = rgb.shape[:2]
+    best: list[_Detection] = []
+    for part in _TILE_EDGES:
+        tile = int(min(height, width) * part)
+        if tile < _TILE_MIN_PX:
+            break
+        for y in _tile_starts(height, tile):
+            for x in _tile_starts(width, tile):
+                best += [
+                    _Detection(found.score, found.box + np.array([x, y, x, y]), found.eyes + (x, y))
+                    for found in _detect(rgb[y : y + tile, x : x + tile])
+                ]
+        if any(found.score >= DETECTION_SCORE_MIN for found in best):
+            break
+    return best
+
+
+def _tile_starts(length: int, tile: int) -> list[int]:
+    count = int(np.ceil((length - tile) / (tile / 2))) + 1
+    return [int(start) for start in np.linspace(0, length - tile, count)]
+
+
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return intersection over union of two boxes."""
+    sides = np.maximum(0.0, np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]))
+    both = float(sides.prod())
+    union = float((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod()) - both
+    return both / union if union > 0 else 0.0
+
+
+# -- the landmarks -------------------------------------------------------------------------
+
+
+def _two_looks(
+    rgb: NDArray[np.uint8], model: MeshModel, found: _Detection
+) -> tuple[NDArray[np.float64], float]:
+    """Look once where the detector points, then again where the landmarks point."""
+    first, _ = _mesh(rgb, model, _roi_of_detection(found))
+    return _mesh(rgb, model, _roi_of_landmarks(first))
+
+
+def _roi_of_detection(found: _Detection) -> _Roi:
+    centre = (found.box[:2] + found.box[2:]) / 2
+    edge = _ROI_MARGIN * float(max(found.box[2:] - found.box[:2]))
+    return _Roi(centre, edge, _level(found.eyes[0], found.eyes[1]))
+
+
+def _roi_of_landmarks(landmarks: NDArray[np.float64]) -> _Roi:
+    points = landmarks[:, :2]
+    angle = _level(points[EYE_CORNERS[0]], points[EYE_CORNERS[1]])
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    level = points @ turn.T
+    low, high = level.min(axis=0), level.max(axis=0)
+    return _Roi((low + high) / 2 @ turn, _ROI_MARGIN * float((high - low).max()), angle)
+
+
+def _level(right_eye: NDArray[np.float64], left_eye: NDArray[np.float64]) -> float:
+    dx, dy = left_eye - right_eye
+    return float(np.arctan2(dy, dx))
+
+
+def _mesh(rgb: NDArray[np.uint8], model: MeshModel, roi: _Roi) -> tuple[NDArray[np.float64], float]:
+    """Cut the ROI out upright, run the network, and bring its points back to the picture."""
+    edge = max(roi.edge_px, 1.0)
+    scale, half = model.edge_px / edge, model.edge_px / 2
+    cos, sin = np.cos(roi.angle_rad) * scale, np.sin(roi.angle_rad) * scale
+    linear = np.array([[cos, sin], [-sin, cos]])
+    to_square = np.column_stack([linear, half - linear @ roi.centre])
+    square = cv2.warpAffine(
+        rgb,
+        to_square,
+        (model.edge_px, model.edge_px),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    points, presence = mesh_outputs(model, np.asarray(square, np.uint8))
+    xy = (points[:, :2] - to_square[:, 2]) @ np.linalg.inv(linear).T
+    return np.column_stack([xy, points[:, 2] / scale]), presence
