@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.helpers.fake_api import MP4, ScriptedApi
+from tests.helpers.faulty_server import FaultyServer, reply
+from tests.helpers.payloads import good_payload
+from tfi_notebook import settings
+from tfi_notebook.contract.records import JobStatus
+from tfi_notebook.errors import (
+    JobFailedError,
+    LedgerError,
+    NotFoundError,
+    NotSentError,
+    PayloadError,
+    RejectedError,
+    ServiceError,
+    SettingsError,
+    SubmitUnknownError,
+    WaitTimeoutError,
+)
+from tfi_notebook.jobs.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tfi_notebook.contract.snapshot import JobSnapshot
+
+FAST = settings.Limits(
+    request_timeout_s=2.0, submit_timeout_s=2.0, poll_first_s=0.01, poll_max_s=0.02,
+    soft_errors_max=4,
+)  # fmt: skip
+WAIT_S = 30.0
+
+
+@contextmanager
+def open_workspace(api: ScriptedApi, folder: Path) -> Iterator[tuple[Workspace, FaultyServer]]:
+    with FaultyServer(api) as server:
+        api.base_url = server.url
+        connection = settings.resolve("key", server.url, outputs=folder, limits=FAST)
+        with Workspace(connection) as workspace:
+            yield workspace, server
+
+
+def test_the_walk_of_one_payload(tmp_path: Path) -> None:
+    seen: list[JobStatus] = []
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        workspace.subscribe(lambda row: seen.append(row.status))
+        job = workspace.submit(good_payload(version=5))
+        assert job.id == "job-1"
+        job.wait(WAIT_S)
+        assert job.status is JobStatus.DONE
+        assert job.path == tmp_path / "job-1.mp4"
+        assert job.path.read_bytes() == MP4
+        assert job.payload["version"] == 5
+        assert str(job.snapshot.credit_used) == "12.5"
+        assert server.made == 1
+    order = list(dict.fromkeys(seen))
+    assert order == [JobStatus.INTENT, JobStatus.QUEUED, JobStatus.PROCESSING, JobStatus.DONE]
+    assert [path.name for path in tmp_path.glob("*.mp4*")] == ["job-1.mp4"]
+
+
+def test_the_intent_is_on_disk_before_the_request(tmp_path: Path) -> None:
+    rows: list[JobSnapshot] = []
+    api = ScriptedApi()
+
+    def behave(method: str, path: str, body: bytes) -> bytes | str:
+        if method == "POST":
+            rows.extend(workspace._ledger.recent())
+        return api(method, path, body)
+
+    with FaultyServer(behave) as server:
+        api.base_url = server.url
+        connection = settings.resolve("key", server.url, outputs=tmp_path, limits=FAST)
+        with Workspace(connection) as workspace:
+            workspace.submit(good_payload())
+    assert [(row.status, row.job_id) for row in rows] == [(JobStatus.INTENT, None)]
+
+
+def test_the_same_payload_is_not_paid_for_twice(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        first = workspace.submit(good_payload())
+        again = workspace.submit(good_payload())
+        assert again.id == first.id
+        first.wait(WAIT_S)
+        assert workspace.submit(good_payload()).path == first.path
+        assert server.made == 1
+        forced = workspace.submit(good_payload(), force=True)
+        assert forced.id != first.id
+        assert workspace.submit(good_payload(version=4)).id not in {first.id, forced.id}
+        assert server.made == 3
+
+
+def test_a_double_click_submits_once(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        clicks = [workspace.start(workspace.submit_async(good_payload())) for _ in range(5)]
+        assert {click.result(WAIT_S).id for click in clicks} == {"job-1"}
+        assert server.made == 1
+
+
+def test_a_lost_answer_is_kept_as_unknown_and_blocks_a_blind_repeat(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(answers={"POST ": "reset"}), tmp_path) as (workspace, server):
+        for _ in range(2):
+            with pytest.raises(SubmitUnknownError):
+                workspace.submit(good_payload())
+        assert server.made == 1
+        (job,) = workspace.jobs()
+        assert (job.status, job.id) == (JobStatus.UNKNOWN, None)
+
+
+def test_a_refusal_leaves_a_rejected_row_and_may_be_tried_again(tmp_path: Path) -> None:
+    api = ScriptedApi(answers={"POST ": reply(400, {"message": "image_url is wrong"})})
+    with open_workspace(api, tmp_path) as (workspace, server):
+        with pytest.raises(RejectedError, match="image_url is wrong"):
+            workspace.submit(good_payload())
+        assert workspace.jobs()[0].status is JobStatus.REJECTED
+        api.answers.clear()
+        assert workspace.submit(good_payload()).id == "job-1"
+        assert server.made == 2
+
+
+def test_without_a_connection_nothing_is_charged_and_the_row_says_so(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        server.stop_listening()
+        with pytest.raises(NotSentError):
+            workspace.submit(good_payload())
+        assert workspace.jobs()[0].status is JobStatus.REJECTED
+
+
+def test_without_a_ledger_nothing_is_sent(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        workspace._ledger._db.execute("PRAGMA query_only = 1")
+        with pytest.raises(LedgerError):
+            workspace.submit(good_payload())
+        assert server.made == 0
+
+
+def test_a_failed_job_ends_the_wait_and_tells_why_there_is_no_video(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(["STARTED", "FAILED"]), tmp_path) as (workspace, _):
+        job = workspace.submit(good_payload()).wait(WAIT_S)
+        assert job.status is JobStatus.FAILED
+        with pytest.raises(JobFailedError) as caught:
+            job.video()
+        assert caught.value.job_id == "job-1"
+
+
+def test_a_wait_that_is_too_short_leaves_the_job_going(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(["STARTED"]), tmp_path) as (workspace, _):
+        job = workspace.submit(good_payload())
+        with pytest.raises(WaitTimeoutError, match=r"tfi\.job\('job-1'\)"):
+            job.wait(0.05)
+        with pytest.raises(JobFailedError, match=r"job\.wait"):
+            job.download()
+        assert not job.status.is_final
+
+
+def test_awaiting_works_on_any_loop(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, _):
+        job = workspace.submit(good_payload())
+        assert asyncio.run(job.done()).status is JobStatus.DONE
+
+
+def test_passing_faults_of_status_requests_do_not_end_a_job(tmp_path: Path) -> None:
+    api = ScriptedApi(answers={"GET /jobs/": reply(500, {})})
+    stale = threading.Event()
+    with open_workspace(api, tmp_path) as (workspace, _):
+        workspace.subscribe(lambda row: stale.set() if row.stale_since else None)
+        job = workspace.submit(good_payload())
+        assert stale.wait(WAIT_S)
+        api.answers.clear()
+        assert job.wait(WAIT_S).status is JobStatus.DONE
+        assert job.snapshot.stale_since is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (reply(401, {}), "401"),
+        (reply(500, {}), "500"),
+        (reply(200, {"message": "Job not found"}), "no such job"),
+    ],
+)
+def test_a_service_that_stops_answering_ends_the_wait_and_not_the_job(
+    tmp_path: Path, answer: bytes, says: str
+) -> None:
+    api = ScriptedApi(answers={"GET /jobs/": answer})
+    with open_workspace(api, tmp_path) as (workspace, _):
+        job = workspace.submit(good_payload())
+        with pytest.raises(ServiceError, match=says):
+            job.wait(WAIT_S)
+        assert job.status is JobStatus.QUEUED
+        api.answers.clear()
+        assert workspace.job("job-1").wait(WAIT_S).status is JobStatus.DONE
+
+
+def test_jobs_outlive_the_kernel(tmp_path: Path) -> None:
+    api = ScriptedApi(["QUEUED"])
+    with open_workspace(api, tmp_path) as (workspace, _):
+        workspace.submit(good_payload())
+    api.statuses = ["SUCCESS"]
+    # the same address again, as a restarted kernel would find it
+    with FaultyServer(api) as server:
+        api.base_url = server.url
+        connection = settings.resolve("key", server.url, outputs=tmp_path, limits=FAST)
+        with Workspace(connection) as workspace:
+            ledger_row = workspace.jobs()[0].snapshot
+            assert ledger_row.status is JobStatus.QUEUED
+            adopted = workspace.job("job-77")
+            assert adopted.wait(WAIT_S).status is JobStatus.DONE
+            with pytest.raises(SettingsError, match="belongs to"):
+                workspace.jobs()[-1].wait(1)
+
+
+def test_unfinished_jobs_are_watched_again_without_asking(tmp_path: Path) -> None:
+    api = ScriptedApi(["QUEUED"])
+    with FaultyServer(api) as server:
+        api.base_url = server.url
+        connection = settings.resolve("key", server.url, outputs=tmp_path, limits=FAST)
+        with Workspace(connection) as first:
+            first.submit(good_payload())
+        api.statuses = ["SUCCESS"]
+        with Workspace(connection) as second:
+            assert second.jobs()[0].wait(WAIT_S).path == tmp_path / "job-1.mp4"
+
+
+def test_an_intent_left_by_a_crash_becomes_unknown(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        intent = workspace._submitter._intent(good_payload())
+        workspace._ledger.put(intent.having(created_at=intent.created_at - 3600))
+        connection = workspace.settings
+        with Workspace(connection) as after:
+            assert after.jobs()[0].status is JobStatus.UNKNOWN
+            with pytest.raises(SubmitUnknownError):
+                after.submit(good_payload())
+        assert server.made == 0
+
+
+def test_a_job_nobody_knows_is_not_found(tmp_path: Path) -> None:
+    api = ScriptedApi(answers={"GET /jobs/": reply(200, {"message": "Job not found"})})
+    with open_workspace(api, tmp_path) as (workspace, _), pytest.raises(NotFoundError):
+        workspace.job("15a6331b-none")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"GET /storage/": reply(200, {"error": "Path query parameter is required"})},
+        {"GET /cdn/": reply(404, {})},
+        {"GET /cdn/": reply(200, b"<html>login</html>")},
+        {"GET /cdn/": b"HTTP/1.1 200 X\r\ncontent-length: 99999\r\n\r\n\x00\x00\x00\x18ftyp"},
+    ],
+)
+def test_a_download_that_fails_is_told_leaves_nothing_and_can_be_repeated(
+    tmp_path: Path, answers: dict[str, bytes | str]
+) -> None:
+    api = ScriptedApi(answers=answers)
+    with open_workspace(api, tmp_path) as (workspace, _):
+        job = workspace.submit(good_payload()).wait(WAIT_S)
+        assert (job.status, job.path) == (JobStatus.DONE, None)
+        assert "video" in job.message
+        assert list(tmp_path.glob("*.part")) == []
+        assert list(tmp_path.glob("*.mp4")) == []
+        api.answers.clear()
+        assert job.download().read_bytes() == MP4
+
+
+def test_a_dead_link_is_signed_again_once(tmp_path: Path) -> None:
+    api = ScriptedApi()
+    refused: list[str] = []
+
+    def behave(method: str, path: str, body: bytes) -> bytes | str:
+        if path.startswith("/cdn/") and not refused:
+            refused.append(path)
+            return reply(403, {})
+        return api(method, path, body)
+
+    with FaultyServer(behave) as server:
+        api.base_url = server.url
+        connection = settings.resolve("key", server.url, outputs=tmp_path, limits=FAST)
+        with Workspace(connection) as workspace:
+            assert workspace.submit(good_payload()).wait(WAIT_S).path is not None
+    assert len(refused) == 1
+
+
+def test_urls_of_this_machine_are_not_sent_to_the_live_api(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        with pytest.raises(PayloadError, match="only this machine") as caught:
+            workspace.submit(good_payload(image_url="http://tfi.localhost/samples/portrait.png"))
+        assert caught.value.field == "image_url"
+        with pytest.raises(SettingsError, match="public"):
+            workspace.run(workspace.asset_async(b"x", "a.png"))
+        assert server.requests == []
+
+
+def test_no_signature_reaches_the_ledger_or_a_repr(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, _):
+        job = workspace.submit(good_payload()).wait(WAIT_S)
+        shown = repr(job) + repr(job.snapshot) + str(job._repr_mimebundle_()) + repr(workspace)
+    stored = b"".join(path.read_bytes() for path in workspace.settings.data_dir.glob("ledger*"))
+    assert "canary-signature" not in shown
+    assert b"canary-signature" not in stored
+    assert b"x-api-key" not in stored
+
+
+def test_a_closed_workspace_closes_again_in_silence(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, _):
+        workspace.close()
+        workspace.close()
+        assert workspace.closed

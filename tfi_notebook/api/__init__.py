@@ -1,0 +1,1 @@
+"""Talks HTTP: one asynchronous client, and the one background loop on which it lives."""

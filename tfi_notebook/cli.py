@@ -1,0 +1,197 @@
+"""The command line: `tfi-notebook demo | render | serve | jobs | doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tfi_notebook import settings
+from tfi_notebook.errors import MissingExtraError, TfiError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tfi_notebook.jobs.job import Job
+    from tfi_notebook.jobs.workspace import Workspace
+
+QUICKSTART = "01_first_video.ipynb"
+DEFAULT_PORT = 8765
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (0 ok, 1 failed with a reason, 2 wrong usage).
+
+    Args:
+        argv: the words after the program's name; default `sys.argv`.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except TfiError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"\n{interrupt or 'interrupted'}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tfi-notebook", description="Talking videos from a portrait and a narration."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="open JupyterLab on the quickstart notebook")
+    demo.add_argument("--no-browser", action="store_true", help="print the address only")
+    demo.set_defaults(run=_demo)
+    _add_render(commands.add_parser("render", help="render one video without a notebook"))
+    serve = commands.add_parser("serve", help="serve the local API on this machine")
+    serve.add_argument("--port", type=int, default=DEFAULT_PORT, help="default %(default)s")
+    serve.set_defaults(run=_serve)
+    jobs = commands.add_parser("jobs", help="list the jobs in the ledger")
+    jobs.add_argument("--limit", type=int, default=20, help="newest N; default %(default)s")
+    jobs.set_defaults(run=_jobs)
+    doctor = commands.add_parser("doctor", help="what is installed, which key, which browser")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_render(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", nargs="?", help="picture: file or URL; default the sample")
+    parser.add_argument("audio", nargs="?", help="narration: file or URL; default the sample")
+    parser.add_argument("-o", "--output", type=Path, default=Path("talking.mp4"))
+    parser.add_argument("--version", type=int, default=6, help="4, 5 or 6")
+    parser.add_argument("--iteration-count", type=int, default=10)
+    parser.add_argument("--output-size", type=int, default=400, help="long edge in px")
+    parser.add_argument("--dynamic-scale", type=float, default=1.0)
+    parser.add_argument("--expand-ratio", type=float, default=0.5)
+    parser.add_argument("--no-crop", dest="crop", action="store_false")
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--project-id", help="needed with --live")
+    parser.add_argument("--live", action="store_true", help="use TFI's API; costs credits")
+    parser.add_argument("--force", action="store_true", help="render although it was done before")
+    parser.add_argument("--timeout-s", type=float, default=1800.0)
+    parser.set_defaults(run=_render)
+
+
+# -- render --------------------------------------------------------------------------------
+
+_TUNING = (
+    "version",
+    "iteration_count",
+    "output_size",
+    "dynamic_scale",
+    "expand_ratio",
+    "crop",
+    "language",
+)
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    from tfi_notebook.jobs.default import connect  # noqa: PLC0415 - other commands do without
+
+    with connect(local=not arguments.live) as workspace:
+        fields = {name: getattr(arguments, name) for name in _TUNING}
+        sources = {
+            "image_url": arguments.image,
+            "audio_url": arguments.audio,
+            "project_id": arguments.project_id,
+        }
+        for name, given in sources.items():
+            if given is not None:
+                fields[name] = _url_of(workspace, given) if name != "project_id" else given
+        payload = workspace.build_payload(**fields)
+        job = workspace.submit(payload, force=arguments.force)
+        return _deliver(job, arguments)
+
+
+def _url_of(workspace: Workspace, source: str) -> str:
+    """URLs are passed on as they are; files go into the local service's asset store."""
+    return source if "://" in source and urlsplit(source).netloc else workspace.asset(source)
+
+
+def _deliver(job: Job, arguments: argparse.Namespace) -> int:
+    print(repr(job), flush=True)
+    job.wait(timeout_s=arguments.timeout_s)
+    print(repr(job))
+    video = job.download()
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(video, arguments.output)
+    print(f"video: {arguments.output.resolve()}")
+    return 0
+
+
+# -- demo, serve, jobs ---------------------------------------------------------------------
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    source = _quickstart()
+    notebook = Path.cwd() / QUICKSTART
+    if not notebook.exists() and not (Path.cwd() / "notebooks" / QUICKSTART).exists():
+        shutil.copyfile(source, notebook)
+    found = notebook if notebook.exists() else Path.cwd() / "notebooks" / QUICKSTART
+    command = [sys.executable, "-m", "jupyter", "lab", str(found.relative_to(Path.cwd()))]
+    if arguments.no_browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter
+
+
+def _quickstart() -> Path:
+    """The notebook that the wheel carries, or the checkout's own."""
+    package = Path(__file__).parent
+    candidates = [package / "notebooks" / QUICKSTART, package.parent / "notebooks" / QUICKSTART]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise MissingExtraError("the quickstart notebook", extra="demo")
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from tfi_notebook.local.service import LocalService  # noqa: PLC0415 - an optional extra
+
+    key = os.environ.get("TFI_API_KEY") or secrets.token_urlsafe(24)
+    address = f"http://127.0.0.1:{arguments.port}"
+    root = settings.data_dir() / "local"
+    with LocalService(root, base_url=address, api_key=key) as service:
+        import uvicorn  # noqa: PLC0415 - an optional extra
+
+        print(f"local TFI service on {address} (this machine only)")
+        if "TFI_API_KEY" not in os.environ:
+            print(f"key of this run: {key}")
+        print(
+            f'connect with tfi.connect(api_key=..., base_url="{address}", local=True)', flush=True
+        )
+        uvicorn.run(service.app, host="127.0.0.1", port=arguments.port, log_level="warning")
+    return 0
+
+
+def _jobs(arguments: argparse.Namespace) -> int:
+    import time  # noqa: PLC0415 - this command only
+
+    from tfi_notebook.display.html import board_text  # noqa: PLC0415 - this command only
+    from tfi_notebook.jobs.ledger import Ledger  # noqa: PLC0415 - this command only
+
+    rows = Ledger(settings.resolve(local=True).ledger_path).recent(arguments.limit)
+    print(board_text(rows, now=time.time()) if rows else "no jobs yet")
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from tfi_notebook.doctor import findings  # noqa: PLC0415 - this command only
+
+    healthy = True
+    for finding in findings():
+        healthy = healthy and finding.ok
+        print(f"{'ok ' if finding.ok else '!! '} {finding.what:<14} {finding.text}")
+    return 0 if healthy else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,80 @@
+"""What is installed, where the key comes from, which browser, and is the ledger healthy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfi_notebook import settings
+from tfi_notebook.browser import find_chromium
+from tfi_notebook.errors import TfiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXTRAS = {
+    "local": ("fastapi", "uvicorn", "numpy", "opencv-python-headless", "av"),
+    "data": ("pandas", "altair", "vl-convert-python"),
+    "demo": ("jupyterlab", "ipykernel"),
+}
+CORE = ("tfi-notebook", "httpx", "pydantic", "ipywidgets")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    what: str
+    ok: bool
+    text: str
+
+
+def findings() -> Iterator[Finding]:
+    """Look at the installation and yield what is found; nothing is changed or sent."""
+    yield Finding("python", ok=True, text=f"{platform.python_version()} on {platform.system()}")
+    yield Finding("core", ok=True, text=_versions(CORE))
+    for extra, packages in EXTRAS.items():
+        missing = [name for name in packages if _version(name) is None]
+        text = _versions(packages) if not missing else f"missing {', '.join(missing)}"
+        hint = f'; pip install "tfi-notebook[{extra}]"' if missing else ""
+        yield Finding(f"extra {extra}", ok=not missing, text=text + hint)
+    yield _key()
+    yield _ledger()
+    chromium = find_chromium()
+    text = chromium.name if chromium else "none found (only the browser tests need one)"
+    yield Finding("browser", ok=True, text=text)
+
+
+def _key() -> Finding:
+    try:
+        key = settings.find_key()
+    except TfiError as error:
+        return Finding("key", ok=False, text=error.message)
+    text = f"from {key.source}: live API" if key else "none: local service"
+    return Finding("key", ok=True, text=text)
+
+
+def _ledger() -> Finding:
+    from tfi_notebook.jobs.ledger import Ledger  # noqa: PLC0415 - keeps the import light
+
+    path = settings.resolve(local=True).ledger_path
+    try:
+        ledger = Ledger(path)
+        verdict, count = ledger.check(), len(ledger.recent())
+        ledger.close()
+    except TfiError as error:
+        return Finding("ledger", ok=False, text=error.message)
+    return Finding("ledger", ok=verdict == "ok", text=f"{verdict}, {count} jobs, in {path.parent}")
+
+
+def _versions(packages: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} {_version(name) or 'missing'}" for name in packages)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

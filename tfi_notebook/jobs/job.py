@@ -1,0 +1,199 @@
+"""The handle that a person holds: one job, live."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from tfi_notebook.contract.records import JobStatus
+from tfi_notebook.display import html
+from tfi_notebook.display.painter import Drawing
+from tfi_notebook.errors import JobFailedError, ServiceError, WaitTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tfi_notebook.contract.snapshot import JobSnapshot
+    from tfi_notebook.display.player import VideoView
+    from tfi_notebook.jobs.workspace import Workspace
+
+
+class Job:
+    """One submitted job. Shown in a notebook it is a card that follows the job to its end.
+
+    Made by `submit`, `job` and `jobs`, not by hand.
+
+    Example:
+        >>> job = tfi.submit(payload)              # doctest: +SKIP
+        >>> job.wait(timeout_s=600).video()        # doctest: +SKIP
+    """
+
+    def __init__(self, workspace: Workspace, row: JobSnapshot) -> None:
+        self._workspace = workspace
+        self._row = row
+
+    @property
+    def snapshot(self) -> JobSnapshot:
+        """The job as it stands now, immutable."""
+        return self._workspace.latest(self._row)
+
+    @property
+    def key(self) -> str:
+        """The toolkit's own id of this submit."""
+        return self._row.key
+
+    @property
+    def id(self) -> str | None:
+        """The API's id of the job; None until it has given one."""
+        return self.snapshot.job_id
+
+    @property
+    def status(self) -> JobStatus:
+        """Where the job stands."""
+        return self.snapshot.status
+
+    @property
+    def message(self) -> str:
+        """The service's last remark. Foreign text: escape it before showing it as HTML."""
+        return self.snapshot.message
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """A copy of the body that was submitted."""
+        return dict(self._row.body)
+
+    @property
+    def path(self) -> Path | None:
+        """The downloaded mp4; None until it is here."""
+        path = self.snapshot.path
+        return path if path and path.is_file() else None
+
+    def wait(self, timeout_s: float | None = None) -> Job:
+        """Wait until the job has ended and its video is here. Failure is no exception here.
+
+        Ctrl-C ends the waiting, not the job.
+
+        Args:
+            timeout_s: longest wait in s; None waits until the end.
+
+        Returns:
+            This job, ended: look at `.status`.
+
+        Raises:
+            WaitTimeoutError: it is not ended yet; it goes on.
+            ServiceError: the service stopped answering about it.
+        """
+        waiting = self._workspace.start(self._workspace.settled(self._row))
+        try:
+            waiting.result(timeout_s)
+        except TimeoutError:
+            waiting.cancel()
+        except KeyboardInterrupt:
+            waiting.cancel()
+            raise KeyboardInterrupt(f"stopped waiting; {self._goes_on()}") from None
+        else:
+            return self._ended()
+        raise WaitTimeoutError(f"not done after {timeout_s:g} s", hint=self._goes_on())
+
+    async def done(self) -> Job:
+        """Wait like `wait`, without blocking the kernel: `await job.done()`.
+
+        Raises:
+            ServiceError: the service stopped answering about it.
+        """
+        waiting = self._workspace.start(self._workspace.settled(self._row))
+        await asyncio.wrap_future(waiting)
+        return self._ended()
+
+    def download(self) -> Path:
+        """Fetch the video of a finished job, or return the copy that is here.
+
+        Raises:
+            JobFailedError: there is no video: the job has not ended well.
+            DownloadError: it could not be fetched.
+        """
+        self._require_done()
+        return self.path or self._workspace.run(self._workspace.download_async(self._row))
+
+    def video(self) -> VideoView:
+        """Return the finished video, to be shown as a cell's last expression: it plays inline.
+
+        Raises:
+            JobFailedError: there is no video: the job has not ended well.
+            DownloadError: it could not be fetched.
+        """
+        from tfi_notebook.display.player import show_video  # noqa: PLC0415 - loads ipywidgets
+
+        path = self.download()
+        limit = self._workspace.settings.limits.inline_video_max_bytes
+        return show_video(
+            path, poster=_poster(path), snapshot=self.snapshot, max_inline_bytes=limit
+        )
+
+    def _ended(self) -> Job:
+        if not self.status.is_final:
+            raise ServiceError(self.message, hint=self._goes_on())
+        return self
+
+    def _require_done(self) -> None:
+        if self.status is not JobStatus.DONE:
+            hint = "" if self.status.is_final else "job.wait() waits for it"
+            text = f"the job is {self.status}" + (f": {self.message}" if self.message else "")
+            raise JobFailedError(text, job_id=self.id or self.key, hint=hint)
+
+    def _goes_on(self) -> str:
+        return f"the job goes on; take it up again with tfi.job({(self.id or self.key)!r})"
+
+    def _draw(self) -> Drawing:
+        row, now = self.snapshot, time.time()
+        return Drawing(
+            html.job_card(row, now=now), html.job_text(row, now=now), not row.status.is_final
+        )
+
+    def __repr__(self) -> str:
+        """Return the status as one line of text."""
+        return html.job_text(self.snapshot, now=time.time())
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        drawing = self._draw()
+        return {"text/html": drawing.html, "text/plain": drawing.plain}
+
+    def _ipython_display_(self) -> None:
+        if not self._workspace.painter.show(self._draw):
+            raise NotImplementedError  # IPython falls back to the MIME bundle
+
+
+class JobList(list[Job]):
+    """Jobs, newest first; shown in a notebook as one live board."""
+
+    def __init__(self, workspace: Workspace, jobs: Iterable[Job]) -> None:
+        super().__init__(jobs)
+        self._workspace = workspace
+
+    def _draw(self) -> Drawing:
+        rows, now = [job.snapshot for job in self], time.time()
+        live = any(not row.status.is_final for row in rows)
+        return Drawing(html.board(rows, now=now), html.board_text(rows, now=now), live)
+
+    def __repr__(self) -> str:
+        """Return the board as text."""
+        return self._draw().plain
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        drawing = self._draw()
+        return {"text/html": drawing.html, "text/plain": drawing.plain}
+
+    def _ipython_display_(self) -> None:
+        if not self._workspace.painter.show(self._draw):
+            raise NotImplementedError  # IPython falls back to the MIME bundle
+
+
+def _poster(path: Path) -> bytes | None:
+    """A still of the video for the saved notebook; needs the `local` extra, so it may be None."""
+    try:
+        from tfi_notebook.media.video import poster  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        return None
+    return poster(path)
