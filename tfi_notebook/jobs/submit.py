@@ -105,6 +105,20 @@ class Submitter:
         )
 
 
+def adopted(job_id: str, settings: Settings) -> JobSnapshot:
+    """Return a row for a job that was not submitted through this ledger."""
+    return JobSnapshot(
+        key=f"adopted-{job_id}",
+        service=settings.service_name,
+        local=settings.local,
+        fingerprint="",
+        body={},
+        status=JobStatus.QUEUED,
+        job_id=job_id,
+        created_at=time.time(),
+    )
+
+
 def _turned_down(row: JobSnapshot, error: ApiError | SourceError) -> JobSnapshot:
     """A lost answer leaves the job unknown; every other error means that none was made."""
     lost = isinstance(error, SubmitUnknownError)

@@ -13,14 +13,13 @@ from tfi_notebook.api.loop import background_loop
 from tfi_notebook.contract.local import sample_fields
 from tfi_notebook.contract.payloads import TalkingVideoPayload, build_payload
 from tfi_notebook.contract.records import JobStatus
-from tfi_notebook.contract.snapshot import JobSnapshot
 from tfi_notebook.display.painter import Painter
 from tfi_notebook.errors import DownloadError, SettingsError, SourceError, TfiError
 from tfi_notebook.jobs.downloads import fetch_video
 from tfi_notebook.jobs.feed import Feed
 from tfi_notebook.jobs.job import Job, JobList
 from tfi_notebook.jobs.ledger import Ledger
-from tfi_notebook.jobs.submit import Submitter
+from tfi_notebook.jobs.submit import Submitter, adopted
 from tfi_notebook.jobs.tracker import Tracker, advance
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tfi_notebook.contract.records import Project
+    from tfi_notebook.contract.snapshot import JobSnapshot
     from tfi_notebook.local.service import LocalService
     from tfi_notebook.settings import Settings
 
@@ -268,7 +268,7 @@ class Workspace:
             await self._feed.publish(row.having(message=error.message))
 
     async def _reattach(self, job_id: str) -> Job:
-        row = self._ledger.get(job_id) or self._foreign(job_id)
+        row = self._ledger.get(job_id) or adopted(job_id, self.settings)
         row = self._feed.latest(row)
         mine = row.service == self.settings.service_name and row.job_id is not None
         if mine and not row.status.is_final:
@@ -277,19 +277,6 @@ class Workspace:
             await self._feed.publish(row)
             self._watch(row)
         return Job(self, row)
-
-    def _foreign(self, job_id: str) -> JobSnapshot:
-        """A row for a job that was not submitted through this ledger."""
-        return JobSnapshot(
-            key=f"adopted-{job_id}",
-            service=self.settings.service_name,
-            local=self.settings.local,
-            fingerprint="",
-            body={},
-            status=JobStatus.QUEUED,
-            job_id=job_id,
-            created_at=time.time(),
-        )
 
 
 def _local_service(settings: Settings) -> LocalService:
