@@ -19,20 +19,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "http": {"errors"},
     "browser": set(),
-    "doctor": GROUND | {"browser", "jobs"},
+    "doctor": GROUND | {"browser", "lifecycle"},
     "contract": GROUND,
     "display": {"contract"},
     "media": {"errors"},
     "quality": {"media", "errors"},
     "samples": set(),
     "api": GROUND | {"contract"},
-    "jobs": GROUND | {"contract", "api", "display", "media"},
-    "widgets": GROUND | {"contract", "api", "jobs", "display"},
+    "lifecycle": GROUND | {"contract", "api", "display", "media"},
+    "widgets": GROUND | {"contract", "api", "lifecycle", "display"},
     "local": GROUND | {"contract", "media", "samples"},
-    "cli": GROUND | {"contract", "api", "jobs", "display", "doctor"},
-    "__init__": GROUND | {"contract", "jobs", "widgets"},
+    "cli": GROUND | {"contract", "api", "lifecycle", "display", "doctor"},
+    "__init__": GROUND | {"contract", "lifecycle", "widgets"},
 }
-STARTS_THE_SERVICE = {PACKAGE / "jobs" / "workspace.py", PACKAGE / "cli.py"}
+STARTS_THE_SERVICE = {PACKAGE / "lifecycle" / "workspace.py", PACKAGE / "cli.py"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FORBIDDEN_CALLS = {"print", "breakpoint", "nest_asyncio"}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tfi_notebook.contract.payloads import TalkingVideoPayload
     from tfi_notebook.contract.records import JobStatus
     from tfi_notebook.errors import TfiError
-    from tfi_notebook.jobs.default import (
+    from tfi_notebook.lifecycle.default import (
         asset,
         build_payload,
         connect,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         projects,
         submit,
     )
-    from tfi_notebook.jobs.job import Job
-    from tfi_notebook.jobs.workspace import Workspace
+    from tfi_notebook.lifecycle.job import Job
+    from tfi_notebook.lifecycle.workspace import Workspace
     from tfi_notebook.widgets.panel import panel
 
 __version__ = "0.1.0"
@@ -53,11 +53,11 @@ __all__ = [
 ]
 
 _HOME = {
-    "Job": "jobs.job",
+    "Job": "lifecycle.job",
     "JobStatus": "contract.records",
     "TalkingVideoPayload": "contract.payloads",
     "TfiError": "errors",
-    "Workspace": "jobs.workspace",
+    "Workspace": "lifecycle.workspace",
     "panel": "widgets.panel",
 }
 
@@ -65,7 +65,7 @@ _HOME = {
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_HOME.get(name, 'jobs.default')}")
+    module = importlib.import_module(f"{__name__}.{_HOME.get(name, 'lifecycle.default')}")
     value = getattr(module, name)
     globals()[name] = value
     return value

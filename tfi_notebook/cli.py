@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +19,8 @@ from tfi_notebook.errors import MissingExtraError, TfiError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tfi_notebook.jobs.job import Job
-    from tfi_notebook.jobs.workspace import Workspace
+    from tfi_notebook.lifecycle.job import Job
+    from tfi_notebook.lifecycle.workspace import Workspace
 
 QUICKSTART = "01_first_video.ipynb"
 DEFAULT_PORT = 8765
@@ -93,7 +94,7 @@ _TUNING = (
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from tfi_notebook.jobs.default import connect  # noqa: PLC0415 - other commands do without
+    from tfi_notebook.lifecycle.default import connect  # noqa: PLC0415 - other commands do without
 
     with connect(local=not arguments.live) as workspace:
         fields = {name: getattr(arguments, name) for name in _TUNING}
@@ -157,18 +158,19 @@ def _serve(arguments: argparse.Namespace) -> int:
     from tfi_notebook.local.service import LocalService  # noqa: PLC0415 - an optional extra
 
     key = os.environ.get("TFI_API_KEY") or secrets.token_urlsafe(24)
-    address = f"http://127.0.0.1:{arguments.port}"
-    root = settings.data_dir() / "local"
-    with LocalService(root, base_url=address, api_key=key) as service:
-        import uvicorn  # noqa: PLC0415 - an optional extra
+    # bound before anything is printed: the address is true, and port 0 takes a free one
+    with socket.create_server(("127.0.0.1", arguments.port)) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        root = settings.data_dir() / "local"
+        with LocalService(root, base_url=address, api_key=key) as service:
+            import uvicorn  # noqa: PLC0415 - an optional extra
 
-        print(f"local TFI service on {address} (this machine only)")
-        if "TFI_API_KEY" not in os.environ:
-            print(f"key of this run: {key}")
-        print(
-            f'connect with tfi.connect(api_key=..., base_url="{address}", local=True)', flush=True
-        )
-        uvicorn.run(service.app, host="127.0.0.1", port=arguments.port, log_level="warning")
+            print(f"local TFI service on {address} (this machine only)")
+            if "TFI_API_KEY" not in os.environ:
+                print(f"key of this run: {key}")
+            print(f'tfi.connect(api_key=..., base_url="{address}", local=True)', flush=True)
+            server = uvicorn.Server(uvicorn.Config(service.app, log_level="warning"))
+            server.run(sockets=[listening])
     return 0
 
 
@@ -176,9 +178,11 @@ def _jobs(arguments: argparse.Namespace) -> int:
     import time  # noqa: PLC0415 - this command only
 
     from tfi_notebook.display.html import board_text  # noqa: PLC0415 - this command only
-    from tfi_notebook.jobs.ledger import Ledger  # noqa: PLC0415 - this command only
+    from tfi_notebook.lifecycle.ledger import Ledger  # noqa: PLC0415 - this command only
 
-    rows = Ledger(settings.resolve(local=True).ledger_path).recent(arguments.limit)
+    ledger = Ledger(settings.resolve(local=True).ledger_path)
+    rows = ledger.recent(arguments.limit)
+    ledger.close()
     print(board_text(rows, now=time.time()) if rows else "no jobs yet")
     return 0
 

@@ -57,7 +57,7 @@ def _key() -> Finding:
 
 
 def _ledger() -> Finding:
-    from tfi_notebook.jobs.ledger import Ledger  # noqa: PLC0415 - keeps the import light
+    from tfi_notebook.lifecycle.ledger import Ledger  # noqa: PLC0415 - keeps the import light
 
     path = settings.resolve(local=True).ledger_path
     try:

@@ -45,6 +45,7 @@ class PayloadError(TfiError, ValueError):
     """One or more fields of a payload are wrong. `.problems` maps field → message."""
 
     code = "payload"
+    default_hint = "help(tfi.TalkingVideoPayload) tells what each field takes"
 
     def __init__(self, problems: dict[str, str], *, hint: str = "") -> None:
         self.problems = dict(problems)

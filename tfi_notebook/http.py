@@ -21,7 +21,8 @@ Response = httpx.Response
 URL = httpx.URL
 HTTPError = httpx.HTTPError
 """Base of every transport failure (connection, time-out, broken answer)."""
-ConnectError = httpx.ConnectError
+CONNECT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout)
+"""No connection was made: another address of the host may be tried."""
 InvalidURL = httpx.InvalidURL
 
 _QUERY = re.compile(r"(https?://[^\s\"'<>?#]*)[?#][^\s\"'<>]*")
@@ -63,7 +64,9 @@ def asgi_transport(app: Callable[..., Any]) -> AsyncBaseTransport:
     return httpx.ASGITransport(app=app, raise_app_exceptions=False)
 
 
-def request_to_address(client: AsyncClient, url: URL, address: str) -> Request:
+def request_to_address(
+    client: AsyncClient, url: URL, address: str, *, connect_timeout_s: float = 3.0
+) -> Request:
     """Build a GET that connects to a given IP address instead of resolving the URL's host.
 
     The `Host` header and the name that TLS verifies stay those of the URL.
@@ -72,6 +75,7 @@ def request_to_address(client: AsyncClient, url: URL, address: str) -> Request:
         client: the client that will send it.
         url: the absolute URL.
         address: IPv4 or IPv6 address to connect to.
+        connect_timeout_s: time for the connection; a host may have more than one address.
 
     Example:
         >>> url = URL("https://example.com:8443/a.png")
@@ -84,6 +88,7 @@ def request_to_address(client: AsyncClient, url: URL, address: str) -> Request:
         url.copy_with(host=address),
         headers={"host": url.netloc.decode("ascii")},
         extensions={"sni_hostname": url.raw_host.decode("ascii")},
+        timeout=httpx.Timeout(client.timeout.read, connect=connect_timeout_s),
     )
 
 

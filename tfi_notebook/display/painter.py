@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -144,7 +145,7 @@ class Painter:
         first = draw()
         handle = publish(first.bundle())
         if first.live:
-            self.follow(draw, lambda new: handle.update(new.bundle(), raw=True), first=first)
+            self.follow(draw, lambda new: _update(handle, new), first=first)
         return True
 
     def follow(
@@ -194,6 +195,18 @@ def publish(bundle: Mapping[str, Any]) -> Any:  # noqa: ANN401 - IPython leaves 
     handle: Any = DisplayHandle()  # type: ignore[no-untyped-call] # IPython leaves it untyped
     handle.display(dict(bundle), raw=True)
     return handle
+
+
+def _update(handle: Any, drawing: Drawing) -> None:  # noqa: ANN401 - IPython leaves it untyped
+    """Update an output as part of whichever cell runs now, if the kernel allows it.
+
+    Front ends find an output by its display id alone. What executes notebooks without a front end
+    (nbclient) drops updates that do not belong to the running cell, and would save an old board.
+    """
+    try:
+        contextvars.Context().run(handle.update, drawing.bundle(), raw=True)
+    except LookupError:  # ipykernel 7.0 insists on the context of the cell that made the output
+        handle.update(drawing.bundle(), raw=True)
 
 
 def in_kernel() -> bool:

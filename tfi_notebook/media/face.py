@@ -2,8 +2,8 @@
 
 A face is found in three steps: the detector proposes boxes (in the whole picture, then in
 overlapping tiles for small faces), the landmark network is run on the best boxes, and its
-own presence score decides. The last step matters: a cat and a tripod pass the detector,
-with 0.58 and 0.79, and are turned away by their presence, 0.24 and 0.72.
+own presence score decides. The last step matters: a cat and a man bent over his camera
+pass the detector, with 0.58 and 0.79, and are turned away by their presence, 0.24 and 0.72.
 
 Landmark numbers are those of MediaPipe's face mesh. 33 and 263 are the outer eye corners,
 13 and 14 the middles of the inner upper and lower lip.
@@ -18,30 +18,27 @@ import cv2
 import numpy as np
 
 from tfi_notebook.errors import NoFaceError
-from tfi_notebook.media.nets import (
-    DETECTOR_EDGE_PX,
-    MESH_468,
-    MESH_478,
-    MeshModel,
-    detector_outputs,
-    mesh_outputs,
+from tfi_notebook.media.detect import (
+    DETECTION_SCORE_MIN,
+    Detection,
+    candidates,
+    detect,
+    detect_in_tiles,
 )
+from tfi_notebook.media.nets import MESH_468, MESH_478, MeshModel, mesh_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-DETECTION_SCORE_MIN: Final = 0.5
+__all__ = ["DETECTION_SCORE_MIN", "PRESENCE_MIN", "Face", "find_face", "refine", "track_landmarks"]
+
 PRESENCE_MIN: Final = 0.8
 EYE_CORNERS: Final = (33, 263)
 
 # The landmark networks were trained on squares 1.5 times the face, turned upright.
 _ROI_MARGIN: Final = 1.5
-_TILE_EDGES: Final = (0.6, 0.35, 0.2)  # of the picture's short edge
-_TILE_MIN_PX: Final = 96
-_OVERLAP_MAX: Final = 0.3  # intersection over union above which two boxes are one face
-_CANDIDATES_MAX: Final = 6
 _TRACK_PRESENCE_MIN: Final = 0.5
 _TILES_EVERY_FRAMES: Final = 25  # while a face is lost, the slow search runs this seldom
 
@@ -61,18 +58,6 @@ class Face:
     score: float
     presence: float
     box: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Detection:
-    score: float
-    box: NDArray[np.float64]  # x0 y0 x1 y1 px
-    eyes: NDArray[np.float64]  # (2, 2) right and left eye, px
-
-    @property
-    def rank(self) -> float:
-        """Edge length times score: the largest clear face comes first."""
-        return self.score * float(max(self.box[2:] - self.box[:2]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +84,7 @@ def find_face(rgb: NDArray[np.uint8], *, field: str | None = None) -> Face:
             presence of at least `PRESENCE_MIN`; `.score` is the best detector score.
     """
     best = 0.0
-    for search in (_detect, _detect_in_tiles):
+    for search in (detect, detect_in_tiles):
         detections = search(rgb)
         best = max([best, *(found.score for found in detections)])
         face = _first_real(rgb, detections)
@@ -172,16 +157,16 @@ def _followed(rgb: NDArray[np.uint8], previous: NDArray[np.float64]) -> NDArray[
 
 
 def _found_again(rgb: NDArray[np.uint8], *, tiles: bool) -> NDArray[np.float64] | None:
-    for search in (_detect, _detect_in_tiles) if tiles else (_detect,):
-        for found in _candidates(search(rgb)):
+    for search in (detect, detect_in_tiles) if tiles else (detect,):
+        for found in candidates(search(rgb)):
             points, presence = _two_looks(rgb, MESH_468, found)
             if presence >= PRESENCE_MIN:
                 return points
     return None
 
 
-def _first_real(rgb: NDArray[np.uint8], detections: list[_Detection]) -> Face | None:
-    for found in _candidates(detections):
+def _first_real(rgb: NDArray[np.uint8], detections: list[Detection]) -> Face | None:
+    for found in candidates(detections):
         landmarks, presence = _two_looks(rgb, MESH_478, found)
         if presence >= PRESENCE_MIN:
             x0, y0, x1, y1 = map(float, found.box)
@@ -189,85 +174,15 @@ def _first_real(rgb: NDArray[np.uint8], detections: list[_Detection]) -> Face | 
     return None
 
 
-def _candidates(detections: list[_Detection]) -> list[_Detection]:
-    """Return the distinct detections above the threshold, the best rank first."""
-    kept: list[_Detection] = []
-    for found in sorted(detections, key=lambda one: one.rank, reverse=True):
-        if found.score < DETECTION_SCORE_MIN or len(kept) == _CANDIDATES_MAX:
-            continue
-        if all(_overlap(found.box, other.box) <= _OVERLAP_MAX for other in kept):
-            kept.append(found)
-    return kept
-
-
-# -- the detector --------------------------------------------------------------------------
-
-
-def _detect(rgb: NDArray[np.uint8]) -> list[_Detection]:
-    """Detect in the whole picture, set into a black square. Never empty: scores may be low."""
-    height, width = rgb.shape[:2]
-    edge = max(height, width)
-    scale = DETECTOR_EDGE_PX / edge
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    left, top = (DETECTOR_EDGE_PX - inner[0]) // 2, (DETECTOR_EDGE_PX - inner[1]) // 2
-    square = np.zeros((DETECTOR_EDGE_PX, DETECTOR_EDGE_PX, 3), np.uint8)
-    square[top : top + inner[1], left : left + inner[0]] = cv2.resize(
-        rgb, inner, interpolation=cv2.INTER_AREA
-    )
-    boxes, scores = detector_outputs(square)
-    keep = np.flatnonzero(scores >= min(DETECTION_SCORE_MIN, float(scores.max())))
-    px = boxes[keep].reshape(-1, 8, 2) * edge  # rows: centre, size, six points
-    px[:, [0, 2, 3]] -= np.array([left, top]) / scale
-    return [
-        _Detection(float(score), np.r_[p[0] - p[1] / 2, p[0] + p[1] / 2], p[2:4])
-        for score, p in zip(scores[keep], px, strict=True)
-    ]
-
-
-def _detect_in_tiles(rgb: NDArray[np.uint8]) -> list[_Detection]:
-    """Detect in overlapping square tiles: finds faces too small for the whole picture."""
-    height, width = rgb.shape[:2]
-    best: list[_Detection] = []
-    for part in _TILE_EDGES:
-        tile = int(min(height, width) * part)
-        if tile < _TILE_MIN_PX:
-            break
-        for y in _tile_starts(height, tile):
-            for x in _tile_starts(width, tile):
-                best += [
-                    _Detection(found.score, found.box + np.array([x, y, x, y]), found.eyes + (x, y))
-                    for found in _detect(rgb[y : y + tile, x : x + tile])
-                ]
-        if any(found.score >= DETECTION_SCORE_MIN for found in best):
-            break
-    return best
-
-
-def _tile_starts(length: int, tile: int) -> list[int]:
-    count = int(np.ceil((length - tile) / (tile / 2))) + 1
-    return [int(start) for start in np.linspace(0, length - tile, count)]
-
-
-def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Return intersection over union of two boxes."""
-    sides = np.maximum(0.0, np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]))
-    both = float(sides.prod())
-    union = float((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod()) - both
-    return both / union if union > 0 else 0.0
-
-
-# -- the landmarks -------------------------------------------------------------------------
-
-
 def _two_looks(
-    rgb: NDArray[np.uint8], model: MeshModel, found: _Detection
+    rgb: NDArray[np.uint8], model: MeshModel, found: Detection
 ) -> tuple[NDArray[np.float64], float]:
     """Look once where the detector points, then again where the landmarks point."""
     first, _ = _mesh(rgb, model, _roi_of_detection(found))
     return _mesh(rgb, model, _roi_of_landmarks(first))
 
 
-def _roi_of_detection(found: _Detection) -> _Roi:
+def _roi_of_detection(found: Detection) -> _Roi:
     centre = (found.box[:2] + found.box[2:]) / 2
     edge = _ROI_MARGIN * float(max(found.box[2:] - found.box[:2]))
     return _Roi(centre, edge, _level(found.eyes[0], found.eyes[1]))

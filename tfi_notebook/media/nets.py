@@ -11,17 +11,20 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MODELS_DIR: Final = Path(__file__).parent / "models"
 DETECTOR_FILE: Final = "face_detection_short_range.tflite"
 DETECTOR_EDGE_PX: Final = 128
 # Feature maps of the detector: cells per edge, anchors per cell.
 _ANCHOR_GRIDS: Final = ((16, 2), (8, 6))
+_OPENCV_WITH_ENGINES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,9 @@ def _net(file: str) -> cv2.dnn.Net:
 
 def _engine() -> tuple[int, ...]:
     # OpenCV 5's new engine gives one output only; OpenCV 4 takes no such argument at all.
-    classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
-    return (classic,) if int(cv2.__version__.split(".")[0]) >= 5 and classic is not None else ()  # noqa: PLR2004 - a version, not a magic number
+    if int(cv2.__version__.split(".")[0]) < _OPENCV_WITH_ENGINES:
+        return ()
+    return (int(cv2.dnn.ENGINE_CLASSIC),)
 
 
 @cache

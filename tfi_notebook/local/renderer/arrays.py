@@ -1,13 +1,13 @@
 """Array types and the few OpenCV calls of the renderer, typed and with its conventions.
 
-OpenCV's own stubs say `ndarray[Any]` for everything. These wrappers keep the dtypes that the
+OpenCV's own stubs say "some array" for everything. These wrappers keep the dtypes that the
 renderer relies on, and its one convention: a pixel's centre has whole-numbered coordinates,
 x before y, while array axes are (row, column).
 """
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -20,17 +20,60 @@ Box = tuple[int, int, int, int]
 """(x0, y0, x1, y1) in px; x1 and y1 lie outside."""
 
 SUBPIXEL_BITS = 4
-"""cv2 draws polygons with 1/16 px precision."""
+"""Polygons are drawn with a precision of 1/16 px."""
+
+_Image = TypeVar("_Image", F32, U8)
 
 
-def remap[A: (F32, U8)](
-    image: A, x: F32, y: F32, *, cubic: bool = False, out: A | None = None
-) -> A:
+def remap(image: _Image, x: F32, y: F32, *, cubic: bool = False) -> _Image:
     """Sample `image` (H, W[, C]) at the px coordinates `x`, `y` (h, w); borders are repeated."""
     kind = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    return cast("A", cv2.remap(image, x, y, kind, dst=out, borderMode=cv2.BORDER_REPLICATE))
+    return cast("_Image", cv2.remap(image, x, y, kind, borderMode=cv2.BORDER_REPLICATE))
 
 
-def blur[A: (F32, U8)](image: A, sigma_px: float) -> A:
+def blur(image: _Image, sigma_px: float) -> _Image:
     """Return `image` smoothed with a Gaussian of `sigma_px`."""
-    return cast("A", cv2.GaussianBlur(image, (0, 0), sigma_px))
+    return cast("_Image", cv2.GaussianBlur(image, (0, 0), sigma_px))
+
+
+def enlarge(field: F32, factor: int) -> F32:
+    """Return `field` (h, w, C) enlarged `factor` times by linear interpolation."""
+    size = (field.shape[1] * factor, field.shape[0] * factor)
+    return cast("F32", cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
+
+
+def fill_polygon(points: F64, shape: tuple[int, int]) -> U8:
+    """Return a mask of `shape` (h, w), 255 inside the polygon `points` (n, 2) px, antialiased."""
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [_fixed_point(points)], (255,), cv2.LINE_AA, SUBPIXEL_BITS)
+    return mask
+
+
+def draw_line(points: F64, shape: tuple[int, int], thickness_px: int) -> U8:
+    """Return a mask of `shape` (h, w), 255 on the open line through `points` (n, 2) px."""
+    mask = np.zeros(shape, np.uint8)
+    cv2.polylines(
+        mask,
+        [_fixed_point(points)],
+        isClosed=False,
+        color=(255,),
+        thickness=thickness_px,
+        lineType=cv2.LINE_AA,
+        shift=SUBPIXEL_BITS,
+    )
+    return mask
+
+
+def unit(mask: U8) -> F32:
+    """Return a 0..255 mask (h, w) as 0..1 weights (h, w, 1), ready to blend colours with."""
+    return mask[..., None].astype(np.float32) * np.float32(1 / 255)
+
+
+def smoothstep(x: F64) -> F64:
+    """Return 3x^2 - 2x^3 of `x` clipped to 0..1: a ramp without kinks."""
+    t = np.clip(x, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _fixed_point(points: F64) -> NDArray[np.int32]:
+    return np.round(points * (1 << SUBPIXEL_BITS)).astype(np.int32)

@@ -24,7 +24,7 @@ from tfi_notebook.errors import (
     SubmitUnknownError,
     WaitTimeoutError,
 )
-from tfi_notebook.jobs.workspace import Workspace
+from tfi_notebook.lifecycle.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from tfi_notebook.settings import LOOPBACK_HOSTS
 if TYPE_CHECKING:
     from tfi_notebook.api.client import AsyncClient
     from tfi_notebook.contract.payloads import TalkingVideoPayload
-    from tfi_notebook.jobs.feed import Feed
-    from tfi_notebook.jobs.ledger import Ledger
+    from tfi_notebook.lifecycle.feed import Feed
+    from tfi_notebook.lifecycle.ledger import Ledger
     from tfi_notebook.settings import Settings
 
 _IN_FLIGHT = {JobStatus.INTENT, JobStatus.QUEUED, JobStatus.PROCESSING, JobStatus.OTHER}

@@ -12,7 +12,7 @@ from tests.helpers.payloads import good_payload
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.contract.snapshot import JobSnapshot
 from tfi_notebook.errors import LedgerError
-from tfi_notebook.jobs.ledger import Ledger
+from tfi_notebook.lifecycle.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

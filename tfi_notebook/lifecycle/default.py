@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tfi_notebook import settings
 from tfi_notebook.contract import payloads
 from tfi_notebook.contract.local import sample_fields
-from tfi_notebook.jobs.workspace import Workspace
+from tfi_notebook.lifecycle.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tfi_notebook.contract.payloads import TalkingVideoPayload
     from tfi_notebook.contract.records import Project
-    from tfi_notebook.jobs.job import Job, JobList
+    from tfi_notebook.lifecycle.job import Job, JobList
     from tfi_notebook.settings import ApiKey, Limits
 
 _lock = threading.Lock()

@@ -15,12 +15,12 @@ from tfi_notebook.contract.payloads import TalkingVideoPayload, build_payload
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display.painter import Painter
 from tfi_notebook.errors import DownloadError, SettingsError, SourceError, TfiError
-from tfi_notebook.jobs.downloads import fetch_video
-from tfi_notebook.jobs.feed import Feed
-from tfi_notebook.jobs.job import Job, JobList
-from tfi_notebook.jobs.ledger import Ledger
-from tfi_notebook.jobs.submit import Submitter, adopted
-from tfi_notebook.jobs.tracker import Tracker, advance
+from tfi_notebook.lifecycle.downloads import fetch_video
+from tfi_notebook.lifecycle.feed import Feed
+from tfi_notebook.lifecycle.job import Job, JobList
+from tfi_notebook.lifecycle.ledger import Ledger
+from tfi_notebook.lifecycle.submit import Submitter, adopted
+from tfi_notebook.lifecycle.tracker import Tracker, advance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tfi_notebook.contract.snapshot import JobSnapshot
-    from tfi_notebook.jobs.ledger import Ledger
+    from tfi_notebook.lifecycle.ledger import Ledger
 
     Listener = Callable[[JobSnapshot], None]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tfi_notebook.contract.snapshot import JobSnapshot
     from tfi_notebook.display.player import VideoView
-    from tfi_notebook.jobs.workspace import Workspace
+    from tfi_notebook.lifecycle.workspace import Workspace
 
 
 class Job:

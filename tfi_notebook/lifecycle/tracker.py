@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tfi_notebook.contract.records import JobRecord, JobStatus
 from tfi_notebook.errors import ApiError, AuthError, BadResponseError, NotFoundError
 from tfi_notebook.http import redact
-from tfi_notebook.jobs.schedule import next_poll_s
+from tfi_notebook.lifecycle.schedule import next_poll_s
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

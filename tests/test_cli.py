@@ -1,0 +1,124 @@
+"""The command line, run as a person runs it: real processes, real renders."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tfi_notebook.cli import main
+from tfi_notebook.media.video import video_info
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "tfi_notebook" / "samples"
+RENDER_S = 180
+
+
+def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tfi_notebook.cli", *words],
+        cwd=cwd, env=os.environ | environment, capture_output=True, text=True,
+        timeout=RENDER_S, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.render
+def test_render_makes_a_video_from_local_files(tmp_path: Path) -> None:
+    for name in ("portrait.png", "voice.wav"):
+        shutil.copyfile(SAMPLES / name, tmp_path / name)
+    words = ("render", "portrait.png", "voice.wav", "-o", "deep/out.mp4", "--output-size", "160")
+    done = run(*words, "--version", "4", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    info = video_info(tmp_path / "deep" / "out.mp4")
+    assert (info.width_px, info.codec, info.has_audio) == (160, "h264", True)
+    assert "LOCAL" in done.stdout
+    assert str(tmp_path / "deep" / "out.mp4") in done.stdout
+    first = re.findall(r"job ([0-9a-f-]{36})", done.stdout)[0]
+    again = run(*words, "--version", "4", cwd=tmp_path)
+    assert first in again.stdout
+    forced = run(*words, "--version", "4", "--force", cwd=tmp_path)
+    assert first not in forced.stdout
+    listed = run("jobs", cwd=tmp_path)
+    assert listed.stdout.count("done") >= 2
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("render", "missing.png"), "no file 'missing.png'"),
+        (("render", "--version", "7"), "4, 5 or 6"),
+        (("render", "--output-size", "-1"), "output_size"),
+        (("render", "--dynamic-scale", "nan"), "dynamic_scale"),
+        (("render", "README.md", "README.md"), "image_url"),
+        (("render", "--live"), "TFI_API_KEY"),
+        (("render", "http://127.0.0.1:9/a.png"), "image_url"),
+    ],
+)
+def test_a_wrong_call_fails_with_the_field_and_a_way_out(
+    tmp_path: Path, words: tuple[str, ...], says: str
+) -> None:
+    (tmp_path / "README.md").write_text("no picture")
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "→" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.glob("*.mp4")) == []
+
+
+def test_an_unknown_option_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["render", "--verson", "6"])
+    assert caught.value.code == 2
+    assert "--verson" in capsys.readouterr().err
+
+
+def test_doctor_tells_what_is_here(capsys: pytest.CaptureFixture[str], tfi_home: Path) -> None:
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    for word in ("python", "extra local", "none: local service", "ledger", str(tfi_home)):
+        assert word in told
+
+
+def test_doctor_names_a_broken_ledger(capsys: pytest.CaptureFixture[str], tfi_home: Path) -> None:
+    tfi_home.mkdir()
+    (tfi_home / "ledger.sqlite").write_bytes(b"no database" * 100)
+    assert main(["doctor"]) == 1
+    assert "!! ledger" in capsys.readouterr().out.replace("  ", " ")
+
+
+def test_jobs_of_an_empty_ledger(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs"]) == 0
+    assert "no jobs yet" in capsys.readouterr().out
+
+
+def test_serve_answers_on_loopback_with_its_own_key_only(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tfi_notebook.cli", "serve", "--port", "0"]
+    environment = os.environ | {"TFI_API_KEY": "k-1"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment
+    ) as served:
+        try:
+            assert served.stdout is not None
+            address = re.search(r"http://127\.0\.0\.1:\d+", served.stdout.readline())
+            assert address is not None
+            shown = served.stdout.readline()
+            assert "tfi.connect" in shown
+            assert "k-1" not in shown
+            url = f"{address.group()}/auth/credits"
+            with urllib.request.urlopen(
+                urllib.request.Request(url, headers={"x-api-key": "k-1"}), timeout=20
+            ) as answer:
+                assert answer.status == 200
+            with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+                urllib.request.urlopen(url, timeout=20)
+            refused.value.close()
+        finally:
+            served.terminate()
