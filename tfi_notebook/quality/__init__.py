@@ -1,0 +1,1 @@
+"""Scores of a finished video, from the file alone: nothing is asked of whoever made it."""
