@@ -5,6 +5,7 @@ A switch to an API-compatible successor of httpx is a change of this one file.
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -30,6 +31,9 @@ _USERINFO = re.compile(r"(https?://)[^\s/@]*@")
 _UNPRINTABLE = re.compile(
     "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]"
 )
+
+
+_TALKATIVE_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11")
 
 
 class BodyTooLargeError(Exception):
@@ -106,6 +110,16 @@ async def read_capped(response: Response, max_bytes: int) -> bytes:
         if len(body) > max_bytes:
             raise BodyTooLargeError(f"the body is larger than {max_bytes:,} bytes")
     return bytes(body)
+
+
+def _keep_logs_clean(record: logging.LogRecord) -> bool:
+    """Take the queries of signed URLs out of what the HTTP library logs by itself."""
+    record.msg, record.args = redact(record.getMessage()), None
+    return True
+
+
+for _name in _TALKATIVE_LOGGERS:
+    logging.getLogger(_name).addFilter(_keep_logs_clean)
 
 
 def origin(url: str) -> str:

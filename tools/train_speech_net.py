@@ -1,14 +1,15 @@
 """Train the small net that hears the mouth: sound in, five mouth channels out.
 
     python -m tools.train_speech_net                 # about two minutes on one core
-    python -m tools.train_speech_net --quick         # seven seconds, to see that it works
+    python -m tools.train_speech_net --quick         # ten seconds, to see that it works
     python -m tools.train_speech_net --out net.npz   # elsewhere than into the package
 
 Teacher: synthetic speech whose phone times are known (`speech_truth`), in five languages and
 many voices, drawn as mouth tracks by `speech.viseme_track`. Every utterance is disturbed
 before it is learned (other vocal tracts, colours, rooms and noise), so that the net does not
 learn the synthesiser. Features are those of the package itself, so that training and use
-cannot drift apart. At the end the net is held against utterances it never saw.
+cannot drift apart. At the end the net is held against utterances it never saw. Pico's speech
+differs a little from run to run, and so does the net.
 
 Needs the extra `train` and libespeak-ng.so.1.
 """

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import socket
 import time
 from decimal import Decimal
@@ -215,6 +216,20 @@ def test_a_file_is_fetched_without_the_key() -> None:
     with FaultyServer(lambda *_: reply(200, b"video")) as server:
         assert call(server.url, fetch) == b"video"
     assert CANARY not in server.requests[0]
+
+
+def test_the_library_logs_neither_key_nor_signature(caplog: pytest.LogCaptureFixture) -> None:
+    async def fetch(client: AsyncClient) -> None:
+        await client.credits()
+        async with client.open_file(f"{server.url}/a.mp4?token=canary-signature") as response:
+            await response.aread()
+
+    caplog.set_level(logging.DEBUG)
+    with FaultyServer(lambda *_: reply(200, {"credits": 1})) as server:
+        call(server.url, fetch)
+    assert "a.mp4" in caplog.text  # it does log the request
+    assert "canary-signature" not in caplog.text
+    assert CANARY not in caplog.text
 
 
 def test_the_loop_gives_results_and_refuses_to_wait_for_itself() -> None:

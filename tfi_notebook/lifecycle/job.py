@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display import html
@@ -12,12 +12,38 @@ from tfi_notebook.display.painter import Drawing
 from tfi_notebook.errors import JobFailedError, ServiceError, WaitTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from tfi_notebook.contract.snapshot import JobSnapshot
+    from tfi_notebook.display.painter import Painter
     from tfi_notebook.display.player import VideoView
-    from tfi_notebook.lifecycle.workspace import Workspace
+    from tfi_notebook.settings import Settings
+
+T = TypeVar("T")
+
+
+class Keeper(Protocol):
+    """What a handle needs of the workspace that keeps its job."""
+
+    settings: Settings
+    painter: Painter
+
+    def latest(self, row: JobSnapshot) -> JobSnapshot:
+        """Return the newest snapshot of the row's job."""
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine on the background loop."""
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the background loop and wait for it."""
+
+    async def settled(self, row: JobSnapshot) -> None:
+        """Wait until nothing more is to come for the job."""
+
+    async def download_async(self, row: JobSnapshot) -> Path:
+        """Fetch the finished job's video."""
 
 
 class Job:
@@ -30,14 +56,14 @@ class Job:
         >>> job.wait(timeout_s=600).video()        # doctest: +SKIP
     """
 
-    def __init__(self, workspace: Workspace, row: JobSnapshot) -> None:
-        self._workspace = workspace
+    def __init__(self, keeper: Keeper, row: JobSnapshot) -> None:
+        self._keeper = keeper
         self._row = row
 
     @property
     def snapshot(self) -> JobSnapshot:
         """The job as it stands now, immutable."""
-        return self._workspace.latest(self._row)
+        return self._keeper.latest(self._row)
 
     @property
     def key(self) -> str:
@@ -85,7 +111,7 @@ class Job:
             WaitTimeoutError: it is not ended yet; it goes on.
             ServiceError: the service stopped answering about it.
         """
-        waiting = self._workspace.start(self._workspace.settled(self._row))
+        waiting = self._keeper.start(self._keeper.settled(self._row))
         try:
             waiting.result(timeout_s)
         except TimeoutError:
@@ -103,7 +129,7 @@ class Job:
         Raises:
             ServiceError: the service stopped answering about it.
         """
-        waiting = self._workspace.start(self._workspace.settled(self._row))
+        waiting = self._keeper.start(self._keeper.settled(self._row))
         await asyncio.wrap_future(waiting)
         return self._ended()
 
@@ -115,7 +141,7 @@ class Job:
             DownloadError: it could not be fetched.
         """
         self._require_done()
-        return self.path or self._workspace.run(self._workspace.download_async(self._row))
+        return self.path or self._keeper.run(self._keeper.download_async(self._row))
 
     def video(self) -> VideoView:
         """Return the finished video, to be shown as a cell's last expression: it plays inline.
@@ -127,7 +153,7 @@ class Job:
         from tfi_notebook.display.player import show_video  # noqa: PLC0415 - loads ipywidgets
 
         path = self.download()
-        limit = self._workspace.settings.limits.inline_video_max_bytes
+        limit = self._keeper.settings.limits.inline_video_max_bytes
         return show_video(
             path, poster=_poster(path), snapshot=self.snapshot, max_inline_bytes=limit
         )
@@ -161,16 +187,16 @@ class Job:
         return {"text/html": drawing.html, "text/plain": drawing.plain}
 
     def _ipython_display_(self) -> None:
-        if not self._workspace.painter.show(self._draw):
+        if not self._keeper.painter.show(self._draw):
             raise NotImplementedError  # IPython falls back to the MIME bundle
 
 
 class JobList(list[Job]):
     """Jobs, newest first; shown in a notebook as one live board."""
 
-    def __init__(self, workspace: Workspace, jobs: Iterable[Job]) -> None:
+    def __init__(self, keeper: Keeper, jobs: Iterable[Job]) -> None:
         super().__init__(jobs)
-        self._workspace = workspace
+        self._keeper = keeper
 
     def _draw(self) -> Drawing:
         rows, now = [job.snapshot for job in self], time.time()
@@ -186,7 +212,7 @@ class JobList(list[Job]):
         return {"text/html": drawing.html, "text/plain": drawing.plain}
 
     def _ipython_display_(self) -> None:
-        if not self._workspace.painter.show(self._draw):
+        if not self._keeper.painter.show(self._draw):
             raise NotImplementedError  # IPython falls back to the MIME bundle
 
 
