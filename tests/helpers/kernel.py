@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ class Ran:
 
     Attributes:
         notebook: the notebook as it is saved.
-        messages: (seconds since the start, type, content) of each message for the front end.
+        messages: (time of sending in s, type, content) of each message for the front end.
     """
 
     notebook: Any
@@ -35,17 +34,17 @@ class Ran:
         return str(output["data"]["text/plain"] if "data" in output else output["text"])
 
     def times(self, kind: str) -> list[float]:
-        """Return when messages of a type came."""
+        """Return when messages of a type were sent."""
         return [when for when, sort, _ in self.messages if sort == kind]
 
     def saved(self) -> str:
         """Return the text of the saved file."""
-        return str(nbformat.writes(self.notebook))  # type: ignore[no-untyped-call] # untyped there
+        return str(nbformat.writes(self.notebook))
 
 
 def new_notebook(*cells: str) -> Any:
     """Return a notebook of code cells."""
-    v4: Any = nbformat.v4  # it is untyped
+    v4 = nbformat.v4
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     return v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells], metadata=metadata)
 
@@ -59,9 +58,10 @@ def run_notebook(folder: Path, *cells: str, timeout_s: int = 120) -> Ran:
     book = new_notebook(*cells)
     ran = Ran(book)
 
-    class Listening(NotebookClient):
+    class Listening(NotebookClient):  # type: ignore[misc] # mypy skips this library
         def process_message(self, message: dict[str, Any], *rest: Any) -> Any:
-            ran.messages.append((time.monotonic(), message["msg_type"], message["content"]))
+            sent = message["header"]["date"].timestamp()
+            ran.messages.append((sent, message["msg_type"], message["content"]))
             return super().process_message(message, *rest)
 
     client = Listening(book, timeout=timeout_s, resources={"metadata": {"path": str(folder)}})

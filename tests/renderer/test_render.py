@@ -27,8 +27,7 @@ from tfi_notebook.errors import (
     SourceError,
 )
 from tfi_notebook.local.renderer.dispatch import RigParcel, render_segment
-from tfi_notebook.local.renderer.options import RenderOptions
-from tfi_notebook.local.renderer.render import render
+from tfi_notebook.local.renderer.render import RenderOptions, render
 from tfi_notebook.local.renderer.segments import SEGMENT_FRAMES
 from tfi_notebook.local.renderer.speech import viseme_track
 from tfi_notebook.media.audio import decode
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tfi_notebook.local.renderer.options import RenderReport
+    from tfi_notebook.local.renderer.render import RenderReport
 
 pytestmark = pytest.mark.render
 

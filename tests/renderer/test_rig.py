@@ -177,6 +177,15 @@ def test_more_steps_invert_the_warp_better(rig: Rig) -> None:
     assert means[-1] < 0.005
 
 
+def test_a_full_opening_does_not_fold_the_skin(rig: Rig) -> None:
+    # where skin folds, the inversion cannot converge and the worst point stays px away
+    painter = FramePainter(rig, step_count=12, detail=Detail.CAVITY)
+    for row in (weights(open=1), weights(open=0.6, round=1), weights(open=0.3, wide=1)):
+        mean_px, worst_px = painter.residual(row)
+        assert mean_px < 0.003
+        assert worst_px < 1.2
+
+
 def test_the_inverse_of_a_known_stretch_is_found() -> None:
     # x -> 1.25 x moves the point at 40 to 50, so that 50 shows what was at 40
     warp = Warp((0, 0, 80, 8))

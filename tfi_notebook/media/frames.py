@@ -42,6 +42,7 @@ MAX_EDGE_PX: Final = 16_384
 BACKDROP: Final = (200, 200, 200)
 _WITH_ALPHA: Final = 4  # channels
 _COLOUR_AXES: Final = 3  # rows, columns, channels
+_ROWS_AT_ONCE: Final = 256
 
 
 def read_picture(source: Path | bytes, *, field: str | None = None) -> NDArray[np.uint8]:
@@ -135,10 +136,13 @@ def _decoded(data: bytes, name: str, field: str | None) -> NDArray[np.uint8]:
 
 def _on_backdrop(bgra: cv2.typing.MatLike) -> NDArray[np.uint8]:
     full = np.float32(65_535.0 if bgra.dtype == np.uint16 else 255.0)
-    rgb = bgra[..., 2::-1].astype(np.float32) * (255.0 / full)
-    alpha = bgra[..., 3:].astype(np.float32) / full
-    mixed = rgb * alpha + np.array(BACKDROP, np.float32) * (1.0 - alpha)
-    return np.round(mixed).astype(np.uint8)
+    backdrop = np.array(BACKDROP, np.float32)
+    out = np.empty((*bgra.shape[:2], 3), np.uint8)
+    for top in range(0, len(out), _ROWS_AT_ONCE):  # floats of 40 million pixels take a gigabyte
+        rows = bgra[top : top + _ROWS_AT_ONCE].astype(np.float32) / full
+        colour, alpha = rows[..., 2::-1] * np.float32(255.0), rows[..., 3:]
+        out[top : top + _ROWS_AT_ONCE] = np.round(backdrop + alpha * (colour - backdrop))
+    return out
 
 
 def _encoded(suffix: str, rgb: NDArray[np.uint8], parameters: list[int]) -> bytes:

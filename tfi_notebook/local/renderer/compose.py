@@ -51,7 +51,7 @@ class FramePainter:
         self._head_field = np.empty(rig.head.shape[1:], np.float32)
         self._face_field = np.empty(rig.upper.shape[1:], np.float32)
         self._mouth_field = np.empty(rig.lower.shape[1:], np.float32)
-        self._frame = np.empty_like(rig.pictures[0])
+        self._frame: U8 = np.empty_like(rig.pictures[0])
 
     def paint(self, weights: F32, lid: int) -> U8:
         """Paint one frame.
@@ -66,7 +66,7 @@ class FramePainter:
         picture = self._rig.pictures[lid]
         upper, upper_field, mouth_field = self._fields(weights)
         drawn = upper.pull(picture, upper.invert(upper_field, self._step_count))
-        frame = self._frame
+        frame: U8 = self._frame
         frame[...] = picture
         _part(frame, upper.box)[...] = drawn
         lower = self._mouth.pull(picture, self._mouth.invert(mouth_field, self._step_count))

@@ -28,6 +28,7 @@ RING: Final = 1.45  # the skin is pinned on the face's outline, enlarged by this
 COARSE_CELLS: Final = 28  # coarse cells per eye distance; the spline is cubic between them
 MASK_REACH: Final = 1.75  # the head's mask ends at this many of its half axes
 DEPTH_AT_OUTLINE: Final = 0.35  # eye distances that the outline lies before the neck's axis
+BORDER_STEPS: Final = 4  # pinned points along each side of a box
 FADE: Final = 0.06  # of a box's shorter side
 _RIDGE: Final = 1e-9
 _BATCH: Final = 8192
@@ -72,7 +73,9 @@ def _kernel(points: _Floats, knots: _Floats) -> _Floats:
     return kernel
 
 
-def shape_fields(face: FaceFrame, moves: F64, box: Box, *, without: lm.Indices, fade: bool) -> F32:
+def shape_fields(
+    face: FaceFrame, moves: F64, box: Box, *, pinned: F64, without: lm.Indices, fade: bool
+) -> F32:
     """Spread the landmarks' `moves` over the skin of `box`.
 
     The lips are a cut in the skin: what the lower lip does must not drag the upper one
@@ -82,6 +85,7 @@ def shape_fields(face: FaceFrame, moves: F64, box: Box, *, without: lm.Indices, 
         face: axes and lengths.
         moves: (k, 478, 2) px, one per basis.
         box: the part of the canvas, its sides multiples of `GRID_PX`.
+        pinned: (m, 2) px, points that do not move: beyond them the spline would swing out.
         without: landmarks of the other lip; the mouth's corners belong to both.
         fade: let the fields fall to zero along the sides of the box.
 
@@ -89,9 +93,8 @@ def shape_fields(face: FaceFrame, moves: F64, box: Box, *, without: lm.Indices, 
         (k, h, w, 2) px on the grid of `box`.
     """
     used = [i for i in lm.CONTROLS if i not in without or i in lm.MOUTH_CORNERS]
-    ring = outline_ring(face)
-    knots = np.concatenate([face.points[used], ring])
-    values = np.concatenate([moves[:, used], np.zeros((len(moves), len(ring), 2))], axis=1)
+    knots = np.concatenate([face.points[used], pinned])
+    values = np.concatenate([moves[:, used], np.zeros((len(moves), len(pinned), 2))], axis=1)
     flat = values.transpose(1, 0, 2).reshape(len(knots), -1)
     spread = _over_box(knots, flat, box, face.eyes_px)
     fields = spread.reshape(*spread.shape[:2], len(moves), 2).transpose(2, 0, 1, 3)
@@ -144,11 +147,12 @@ def head_mask(face: FaceFrame, grid: F64, size: tuple[int, int]) -> F64:
 
 
 def head_reach(face: FaceFrame) -> F64:
-    """Return (4, 2) px: the ends of the ellipse outside which the head's mask is 0, boxed."""
+    """Return (2, 2) px: two corners of the box outside which the head's mask is 0."""
     width, height = (MASK_REACH * half for half in _mask_half_axes(face))
     # the upright box round a turned ellipse
     reach = np.hypot(width * face.right, height * face.down)
-    return _centre(face) + np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * reach
+    corners: F64 = _centre(face) + np.array([[-1, -1], [1, 1]]) * reach
+    return corners
 
 
 def _mask_half_axes(face: FaceFrame) -> tuple[float, float]:
@@ -160,6 +164,16 @@ def outline_ring(face: FaceFrame) -> F64:
     """Return (36, 2) px: the face's outline, enlarged by `RING` from its centre."""
     centre = _centre(face)
     return centre + (face.points[list(lm.FACE_OVAL)] - centre) * RING
+
+
+def border_points(box: Box) -> F64:
+    """Return (16, 2) px: points along the sides of `box`, evenly spaced."""
+    x0, y0, x1, y1 = box
+    steps = range(BORDER_STEPS + 1)
+    ends = {0, BORDER_STEPS}
+    points = [(x, y) for x in steps for y in steps if x in ends or y in ends]
+    scaled: F64 = np.array(points) * np.array([x1 - x0, y1 - y0]) / BORDER_STEPS
+    return scaled + np.array([x0, y0], dtype=np.float64)
 
 
 def grid_points(box: Box) -> F64:
@@ -199,13 +213,9 @@ def _over_box(knots: F64, values: F64, box: Box, eyes_px: float) -> F32:
 def _depth_map(face: FaceFrame, depth: F64, box: Box) -> F64:
     """Return (h, w) px: the head's depth, smooth, and zero outside the face."""
     used = list(lm.CONTROLS)
-    x0, y0, x1, y1 = box
-    side = np.linspace(0, 1, 5)
-    frame = [(x, y) for x in side for y in side if x in {0, 1} or y in {0, 1}]
-    border = np.array(frame) * [x1 - x0, y1 - y0] + [x0, y0]
-    ring = outline_ring(face)
-    knots = np.concatenate([face.points[used], ring, border])
-    values = np.concatenate([depth[used], np.zeros(len(ring) + len(border))])
+    pinned = np.concatenate([outline_ring(face), border_points(box)])
+    knots = np.concatenate([face.points[used], pinned])
+    values = np.concatenate([depth[used], np.zeros(len(pinned))])
     spread = _over_box(knots, values[:, None], box, face.eyes_px)[..., 0]
     smooth = blur(np.ascontiguousarray(spread), 0.08 * face.eyes_px / GRID_PX)
     return smooth.astype(np.float64)

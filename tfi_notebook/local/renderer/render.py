@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 
     from tfi_notebook.local.renderer.arrays import F32
 
+__all__ = ["SOUND_RATE_HZ", "RenderOptions", "RenderReport", "render"]
+
 SOUND_RATE_HZ: Final = 44_100
+_CAUSE_CHARS: Final = 200  # of a foreign error's text
 _PROGRESS_EVERY_S: Final = 0.1
 _FRAMES_FROM: Final = 0.1  # the share of the progress that comes before the frames
 _DETAILS: Final = {4: Detail.CAVITY, 5: Detail.TONGUE, 6: Detail.TEETH}
@@ -97,7 +100,7 @@ def render(
         return _Job(image, audio, options, executor, _Progress(progress)).run(out)
     except _ORDINARY_FAILURES as cause:
         raise RenderError(
-            f"rendering failed: {type(cause).__name__}: {cause}",
+            f"rendering failed: {type(cause).__name__}: {str(cause)[:_CAUSE_CHARS]}",
             hint="check the output folder, free disk space and memory; a smaller output_size "
             "needs less of both",
         ) from cause

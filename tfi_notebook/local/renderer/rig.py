@@ -24,6 +24,7 @@ from tfi_notebook.local.renderer.controls import (
 from tfi_notebook.local.renderer.fields import (
     GRID_PX,
     HEAD_BASES,
+    border_points,
     fading,
     head_fields,
     head_reach,
@@ -111,6 +112,7 @@ def build_rig(canvas: Canvas) -> Rig:
     height, width = canvas.rgb.shape[:2]
     shapes = landmark_moves(face)
     face_box = _box_around(outline_ring(face), (width, height))
+    pinned = np.concatenate([outline_ring(face), border_points(face_box)])
     mouth_box = _mouth_box(face, (width, height))
     head_box = _box_around(
         np.concatenate([head_reach(face), outline_ring(face), _corners(mouth_box)]), (width, height)
@@ -123,8 +125,10 @@ def build_rig(canvas: Canvas) -> Rig:
         face_box=face_box,
         mouth_box=mouth_box,
         head_box=head_box,
-        upper=shape_fields(face, shapes, face_box, without=lm.LOWER_LIP, fade=True),
-        lower=shape_fields(face, shapes, mouth_box, without=lm.UPPER_LIP, fade=False),
+        upper=shape_fields(face, shapes, face_box, pinned=pinned, without=lm.LOWER_LIP, fade=True),
+        lower=shape_fields(
+            face, shapes, mouth_box, pinned=pinned, without=lm.UPPER_LIP, fade=False
+        ),
         head=head,
         mouth_window=_mouth_window(mouth_box),
         look=_interior_look(canvas.rgb, face),
