@@ -122,3 +122,22 @@ def test_serve_answers_on_loopback_with_its_own_key_only(tmp_path: Path) -> None
             refused.value.close()
         finally:
             served.terminate()
+
+
+def test_demo_opens_jupyterlab_on_the_quickstart_notebook(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tfi_notebook.cli", "demo", "--no-browser"]
+    own = {name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")}
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | own
+    ) as server:
+        try:
+            assert server.stderr is not None
+            # its second, indented mention of the address: by then the server listens
+            found = (re.match(r"\s+(http://127\.0\.0\.1\S+)", line) for line in server.stderr)
+            address = next(match.group(1) for match in found if match)
+            with urllib.request.urlopen(address, timeout=20) as answer:
+                assert answer.status == 200
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
+    assert (tmp_path / "01_first_video.ipynb").is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import secrets
 import shutil
@@ -131,17 +132,26 @@ def _deliver(job: Job, arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    source = _quickstart()
-    notebook = Path.cwd() / QUICKSTART
-    if not notebook.exists() and not (Path.cwd() / "notebooks" / QUICKSTART).exists():
-        shutil.copyfile(source, notebook)
-    found = notebook if notebook.exists() else Path.cwd() / "notebooks" / QUICKSTART
-    command = [sys.executable, "-m", "jupyter", "lab", str(found.relative_to(Path.cwd()))]
+    command = [sys.executable, "-m", "jupyter", "lab", _demo_notebook()]
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise MissingExtraError("the demo", extra="demo")
     if arguments.no_browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter
+    if os.name == "posix":
+        # takes this process's place, so that whoever ends it ends the server
+        os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, no shell
+    return subprocess.run(command, check=False).returncode  # noqa: S603 - the same
+
+
+def _demo_notebook() -> str:
+    """Return the quickstart notebook's path below the current folder, copied there if need be."""
+    for place in (Path("notebooks") / QUICKSTART, Path(QUICKSTART)):
+        if place.is_file():
+            return str(place)
+    shutil.copyfile(_quickstart(), QUICKSTART)
+    return QUICKSTART
 
 
 def _quickstart() -> Path:
