@@ -62,6 +62,8 @@ class Limits:
     """Total time of one API call, body included (not per read)."""
     submit_timeout_s: float = 60.0
     """Total time of one submit; a lost answer leaves the job `unknown`."""
+    close_grace_s: float = 5.0
+    """How long closing waits for the answers of submits that are under way."""
     json_max_bytes: int = 1_000_000
     download_timeout_s: float = 600.0
     download_max_bytes: int = 2_000_000_000

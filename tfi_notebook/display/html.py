@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 _JPEG = b"\xff\xd8\xff"
+_THUMB_PX = 140
 _TINTS = {
     JobStatus.PROCESSING: "47,129,247",
     JobStatus.DONE: "46,160,67",
@@ -71,8 +72,8 @@ _COLUMNS = (
     ("Version", _NUMBER),
     ("Iterations", _NUMBER),
     ("Size", _NUMBER),
-    ("Message", _CELL),
-    ("Job", _WORD),
+    ("Message", f"{_CELL};min-width:14em"),
+    ("Job", f"{_CELL};min-width:13em"),
 )
 
 
@@ -264,7 +265,8 @@ def _picture(poster: bytes | None) -> str:
         return ""
     data = base64.b64encode(poster).decode("ascii")
     style = "vertical-align:top;margin:0 12px 0 0;border-radius:4px"
-    return f'<img alt="one frame of the video" src="data:image/jpeg;base64,{data}" style="{style}">'
+    source = f"data:image/jpeg;base64,{data}"
+    return f'<img alt="one frame of the video" width="{_THUMB_PX}" src="{source}" style="{style}">'
 
 
 def _facts(snapshot: JobSnapshot, now: float) -> str:

@@ -30,7 +30,7 @@ class Feed:
         self._listeners: list[Listener] = []
         self._settled: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
-    async def publish(self, row: JobSnapshot) -> None:
+    def publish(self, row: JobSnapshot) -> None:
         """Make a snapshot the newest one. It is on disk before anybody hears of it.
 
         Raises:
@@ -38,7 +38,7 @@ class Feed:
         """
         before = self._latest.get(row.key)
         if before is None or _lasting(before) != _lasting(row):
-            await asyncio.to_thread(self._ledger.put, row)
+            self._ledger.put(row)
         self._latest[row.key] = row
         for listener in tuple(self._listeners):
             try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections import defaultdict
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.contract.snapshot import JobSnapshot
@@ -40,7 +40,8 @@ class Submitter:
         self._client = client
         self._ledger = ledger
         self._feed = feed
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._under_way: set[asyncio.Task[JobSnapshot]] = set()
 
     async def submit(self, payload: TalkingVideoPayload, *, force: bool) -> JobSnapshot:
         """Submit a payload, or return the job that it already has.
@@ -59,13 +60,25 @@ class Submitter:
             LedgerError: the intent could not be written; nothing was sent.
         """
         _check_reachable(payload, self._settings)
-        async with self._locks[payload.fingerprint]:
-            earlier = None if force else await self._earlier(payload)
-            return earlier or await self._send(payload)
+        async with self._locks.setdefault(payload.fingerprint, asyncio.Lock()):
+            earlier = None if force else self._earlier(payload)
+            return earlier or await self._shielded(payload)
 
-    async def _earlier(self, payload: TalkingVideoPayload) -> JobSnapshot | None:
+    async def drain(self, grace_s: float) -> None:
+        """Wait for the answers of requests that are under way, for `grace_s` at most."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=grace_s)
+
+    async def _shielded(self, payload: TalkingVideoPayload) -> JobSnapshot:
+        """Whoever stops waiting for a submit does not stop its answer from being written down."""
+        sending = asyncio.create_task(self._send(payload))
+        self._under_way.add(sending)
+        sending.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(sending)
+
+    def _earlier(self, payload: TalkingVideoPayload) -> JobSnapshot | None:
         service = self._settings.service_name
-        rows = await asyncio.to_thread(self._ledger.find, service, payload.fingerprint)
+        rows = self._ledger.find(service, payload.fingerprint)
         for row in map(self._feed.latest, rows):
             if row.status is JobStatus.UNKNOWN:
                 raise SubmitUnknownError(
@@ -77,11 +90,11 @@ class Submitter:
 
     async def _send(self, payload: TalkingVideoPayload) -> JobSnapshot:
         row = self._intent(payload)
-        await self._feed.publish(row)
+        self._feed.publish(row)
         try:
             receipt = await self._client.create_job(payload)
         except (ApiError, SourceError) as error:
-            await self._feed.publish(_turned_down(row, error))
+            self._feed.publish(_turned_down(row, error))
             self._feed.settle(row.key)
             raise
         row = row.having(
@@ -90,7 +103,7 @@ class Submitter:
             job_id=receipt.job_id,
             message=redact(receipt.message),
         )
-        await self._feed.publish(row)
+        self._feed.publish(row)
         return row
 
     def _intent(self, payload: TalkingVideoPayload) -> JobSnapshot:

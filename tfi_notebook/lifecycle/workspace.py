@@ -60,6 +60,7 @@ class Workspace:
         self._submitter = Submitter(settings, self._client, self._ledger, self._feed)
         self.painter = Painter(self.start, settings.limits.board_interval_s)
         self._feed.subscribe(lambda _row: self.painter.changed())
+        self._outstanding: set[Future[Any]] = set()
         self._closed = False
         atexit.register(self.close)
         self.run(self._resume())
@@ -166,7 +167,10 @@ class Workspace:
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start a coroutine on the background loop from any thread; return its future."""
-        return self._loop.start(work)
+        future = self._loop.start(work)
+        self._outstanding.add(future)
+        future.add_done_callback(self._outstanding.discard)
+        return future
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the background loop and wait for it."""
@@ -199,7 +203,7 @@ class Workspace:
         """Fetch a finished job's video and note its path."""
         now = self.latest(row)
         path = await fetch_video(self._client, now, self.settings.outputs_dir, self.settings.limits)
-        await self._feed.publish(self.latest(row).having(path=path))
+        self._feed.publish(self.latest(row).having(path=path))
         return path
 
     # -- life ------------------------------------------------------------------------------
@@ -215,7 +219,7 @@ class Workspace:
             return
         self._closed = True
         atexit.unregister(self.close)
-        self._loop.run(self._aclose(), timeout_s=10)
+        self._loop.run(self._aclose(), timeout_s=2 * self.settings.limits.close_grace_s)
         if self._service:
             self._service.close()
         self._ledger.close()
@@ -233,6 +237,9 @@ class Workspace:
         return f"<Workspace {self.settings.service_name}, key from {self.settings.api_key.source}>"
 
     async def _aclose(self) -> None:
+        await self._submitter.drain(self.settings.limits.close_grace_s)
+        for future in tuple(self._outstanding):
+            future.cancel()
         await self._tracker.aclose()
         self.painter.close()
         await self._client.aclose()
@@ -245,7 +252,7 @@ class Workspace:
                 self._watch(row)
             elif row.created_at < oldest:
                 text = "the kernel ended while it was submitted; it may exist"
-                await self._feed.publish(row.having(status=JobStatus.UNKNOWN, message=text))
+                self._feed.publish(row.having(status=JobStatus.UNKNOWN, message=text))
 
     def _watch(self, row: JobSnapshot) -> None:
         if row.status.is_final:
@@ -255,7 +262,7 @@ class Workspace:
             self._tracker.watch(row)
 
     async def _on_change(self, row: JobSnapshot, still_watched: bool) -> None:  # noqa: FBT001 - the tracker's callback
-        await self._feed.publish(row)
+        self._feed.publish(row)
         if row.status is JobStatus.DONE:
             await self._collect(row)
         if not still_watched:
@@ -265,7 +272,7 @@ class Workspace:
         try:
             await self.download_async(row)
         except DownloadError as error:
-            await self._feed.publish(row.having(message=error.message))
+            self._feed.publish(row.having(message=error.message))
 
     async def _reattach(self, job_id: str) -> Job:
         row = self._ledger.get(job_id) or adopted(job_id, self.settings)
@@ -274,7 +281,7 @@ class Workspace:
         if mine and not row.status.is_final:
             record = await self._client.get_job(str(row.job_id))
             row = advance(row, record, time.time())
-            await self._feed.publish(row)
+            self._feed.publish(row)
             self._watch(row)
         return Job(self, row)
 

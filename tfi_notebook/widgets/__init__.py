@@ -1,0 +1,1 @@
+"""What is clicked: plain ipywidgets, no JavaScript of our own."""
