@@ -45,6 +45,7 @@ $(BIN)/python:
 
 # the test set holds the demo set, so either may be installed over the other
 $(VENV)/.%-installed: requirements/%.txt pyproject.toml | $(BIN)/python
+	@echo "installing the packages into $(VENV) (about a minute)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

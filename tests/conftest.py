@@ -20,6 +20,8 @@ def tfi_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test an empty home and take every key from its environment."""
     home = tmp_path / "tfi-home"
     monkeypatch.setenv("TFI_HOME", str(home))
-    for name in ("TFI_API_KEY", "TFI_BASE_URL"):
+    for name in ("TFI_API_KEY", "TFI_BASE_URL", "TFI_ASSET_STORE", "KAGGLE_USER_SECRETS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    # never the developer's own keyring, in kernels neither
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     return home

@@ -53,12 +53,25 @@ def test_render_makes_a_video_from_local_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("render", "missing.png"), "no file 'missing.png'"),
+        (("render", "missing.png"), "missing.png cannot be read"),
         (("render", "--version", "7"), "4, 5 or 6"),
         (("render", "--output-size", "-1"), "output_size"),
         (("render", "--dynamic-scale", "nan"), "dynamic_scale"),
         (("render", "README.md", "README.md"), "image_url"),
-        (("render", "--live"), "TFI_API_KEY"),
+        (("render", "--live"), "IMAGE and AUDIO"),
+        (
+            (
+                "render",
+                "https://a.example/a.png",
+                "https://a.example/a.mp3",
+                "--live",
+                "--project-id",
+                "468ea7a0-66e1-4357-a760-236e54167f3e",
+            ),
+            "TFI_API_KEY",
+        ),
+        (("render", "file:///tmp/me.jpg"), "image_url"),
+        (("render", "-o", "/proc/x.mp4"), "cannot be written"),
         (("render", "http://127.0.0.1:9/a.png"), "image_url"),
     ],
 )

@@ -13,11 +13,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tfi_notebook"
-GROUND = {"errors", "settings", "http"}
+GROUND = {"errors", "keys", "settings", "http"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "settings": {"errors"},
-    "http": {"errors"},
+    "keys": {"errors"},
+    "keystore": {"errors", "keys"},
+    "signin": GROUND | {"keystore"},
+    "settings": {"errors", "keys", "keystore"},
+    "http": {"errors", "keys"},
     "browser": set(),
     "doctor": GROUND | {"browser", "lifecycle"},
     "contract": GROUND,
@@ -26,13 +29,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quality": {"media", "errors"},
     "samples": set(),
     "api": GROUND | {"contract"},
-    "lifecycle": GROUND | {"contract", "api", "display", "media"},
+    "lifecycle": GROUND | {"signin", "contract", "api", "display", "media"},
     "widgets": GROUND | {"contract", "api", "lifecycle", "display"},
     "local": GROUND | {"contract", "media", "samples"},
     "cli": GROUND | {"contract", "api", "lifecycle", "display", "doctor"},
     "__init__": GROUND | {"contract", "lifecycle", "widgets"},
 }
-STARTS_THE_SERVICE = {PACKAGE / "lifecycle" / "workspace.py", PACKAGE / "cli.py"}
+STARTS_THE_SERVICE = {PACKAGE / "lifecycle" / "embedded.py", PACKAGE / "cli.py"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FORBIDDEN_CALLS = {"print", "breakpoint", "nest_asyncio"}
 

@@ -17,17 +17,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tfi_notebook.contract.payloads import TalkingVideoPayload
     from tfi_notebook.contract.records import JobStatus
+    from tfi_notebook.contract.templates import TemplatePayload
     from tfi_notebook.errors import TfiError
     from tfi_notebook.lifecycle.default import (
         asset,
         build_payload,
+        build_template_payload,
         connect,
         credits,  # noqa: A004 - the API's own word
         default_workspace,
         job,
         jobs,
+        login,
+        logout,
+        mapping_fields,
         projects,
+        resume,
         submit,
+        unresolved,
     )
     from tfi_notebook.lifecycle.job import Job
     from tfi_notebook.lifecycle.workspace import Workspace
@@ -38,24 +45,32 @@ __all__ = [
     "Job",
     "JobStatus",
     "TalkingVideoPayload",
+    "TemplatePayload",
     "TfiError",
     "Workspace",
     "asset",
     "build_payload",
+    "build_template_payload",
     "connect",
     "credits",
     "default_workspace",
     "job",
     "jobs",
+    "login",
+    "logout",
+    "mapping_fields",
     "panel",
     "projects",
+    "resume",
     "submit",
+    "unresolved",
 ]
 
 _HOME = {
     "Job": "lifecycle.job",
     "JobStatus": "contract.records",
     "TalkingVideoPayload": "contract.payloads",
+    "TemplatePayload": "contract.templates",
     "TfiError": "errors",
     "Workspace": "lifecycle.workspace",
     "panel": "widgets.panel",

@@ -11,7 +11,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 def find_chromium() -> Path | None:
     """Return a Chromium: `TFI_CHROMIUM`, else the system's, else Playwright's own, else None."""
-    named = os.environ.get("TFI_CHROMIUM")
+    named = os.getenv("TFI_CHROMIUM")
     if named:
         return Path(named) if Path(named).is_file() else None
     for name in NAMES:

@@ -10,15 +10,16 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from tfi_notebook import settings
-from tfi_notebook.errors import MissingExtraError, TfiError
+from tfi_notebook import __version__, settings
+from tfi_notebook.errors import MissingExtraError, SettingsError, SourceError, TfiError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tfi_notebook.lifecycle.job import Job
     from tfi_notebook.lifecycle.workspace import Workspace
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except TfiError as error:
         print(f"error: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt as interrupt:
         print(f"\n{interrupt or 'interrupted'}", file=sys.stderr)
     return 1
@@ -47,26 +50,58 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tfi-notebook", description="Talking videos from a portrait and a narration."
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"tfi-notebook {__version__}")
+    parser.set_defaults(run=lambda _: _help(parser))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     demo = commands.add_parser("demo", help="open JupyterLab on the quickstart notebook")
     demo.add_argument("--no-browser", action="store_true", help="print the address only")
     demo.set_defaults(run=_demo)
     _add_render(commands.add_parser("render", help="render one video without a notebook"))
     serve = commands.add_parser("serve", help="serve the local API on this machine")
-    serve.add_argument("--port", type=int, default=DEFAULT_PORT, help="default %(default)s")
+    serve.add_argument(
+        "--port", type=_between(0, 65_535), default=DEFAULT_PORT, help="default %(default)s"
+    )
+    serve.add_argument(
+        "--dialect",
+        choices=("reference", "current"),
+        default="reference",
+        help="generation of the API's pages; default %(default)s",
+    )
     serve.set_defaults(run=_serve)
     jobs = commands.add_parser("jobs", help="list the jobs in the ledger")
-    jobs.add_argument("--limit", type=int, default=20, help="newest N; default %(default)s")
+    jobs.add_argument(
+        "--limit", type=_between(1, 1_000_000), default=20, help="newest N; default %(default)s"
+    )
     jobs.set_defaults(run=_jobs)
     doctor = commands.add_parser("doctor", help="what is installed, which key, which browser")
     doctor.set_defaults(run=_doctor)
     return parser
 
 
+def _help(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return 2
+
+
+def _between(low: int, high: int) -> Callable[[str], int]:
+    """Return a type for argparse: a whole number within bounds."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"must be between {low} and {high:,}")
+        return value
+
+    number.__name__ = "whole number"  # argparse names it in its messages
+    return number
+
+
 def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="?", help="picture: file or URL; default the sample")
     parser.add_argument("audio", nargs="?", help="narration: file or URL; default the sample")
-    parser.add_argument("-o", "--output", type=Path, default=Path("talking.mp4"))
+    parser.add_argument(
+        "-o", "--output", default="talking.mp4", help="file or folder; default %(default)s"
+    )
     parser.add_argument("--version", type=int, default=6, help="4, 5 or 6")
     parser.add_argument("--iteration-count", type=int, default=10)
     parser.add_argument("--output-size", type=int, default=400, help="long edge in px")
@@ -97,34 +132,67 @@ _TUNING = (
 def _render(arguments: argparse.Namespace) -> int:
     from tfi_notebook.lifecycle.default import connect  # noqa: PLC0415 - other commands do without
 
-    with connect(local=not arguments.live) as workspace:
+    target = _target(arguments.output)
+    if arguments.live and not (arguments.image and arguments.audio and arguments.project_id):
+        raise SettingsError(
+            "--live needs IMAGE and AUDIO as public URLs, and --project-id",
+            hint="tfi-notebook render https://… https://… --project-id … --live",
+        )
+    videos = settings.data_dir() / "videos"
+    with connect(local=not arguments.live, outputs=videos) as workspace:
         fields = {name: getattr(arguments, name) for name in _TUNING}
-        sources = {
-            "image_url": arguments.image,
-            "audio_url": arguments.audio,
-            "project_id": arguments.project_id,
-        }
-        for name, given in sources.items():
-            if given is not None:
-                fields[name] = _url_of(workspace, given) if name != "project_id" else given
-        payload = workspace.build_payload(**fields)
+        payload = workspace.build_payload(**fields, **_sources(workspace, arguments))
+        begun = time.time()
         job = workspace.submit(payload, force=arguments.force)
-        return _deliver(job, arguments)
+        print(repr(job), flush=True)
+        if job.snapshot.created_at < begun:
+            print("the same payload was rendered before; --force renders it again")
+        return _deliver(job, target, arguments.timeout_s)
 
 
-def _url_of(workspace: Workspace, source: str) -> str:
-    """URLs are passed on as they are; files go into the local service's asset store."""
-    return source if "://" in source and urlsplit(source).netloc else workspace.asset(source)
+def _target(given: str) -> Path:
+    """Return the file to write, and see to it that it can be written, before anything is sent."""
+    path = Path(given).expanduser()
+    if path.is_dir() or given.endswith(("/", os.sep)):
+        path /= "talking.mp4"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    raise SettingsError(f"{path} cannot be written: {reason}", hint="choose another place with -o")
 
 
-def _deliver(job: Job, arguments: argparse.Namespace) -> int:
-    print(repr(job), flush=True)
-    job.wait(timeout_s=arguments.timeout_s)
-    print(repr(job))
-    video = job.download()
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(video, arguments.output)
-    print(f"video: {arguments.output.resolve()}")
+def _sources(workspace: Workspace, arguments: argparse.Namespace) -> dict[str, str]:
+    given = {
+        "image_url": arguments.image,
+        "audio_url": arguments.audio,
+        "project_id": arguments.project_id,
+    }
+    known = {name: text for name, text in given.items() if text is not None}
+    for name in {"image_url", "audio_url"} & known.keys():
+        known[name] = _url_of(workspace, known[name], name)
+    return known
+
+
+def _url_of(workspace: Workspace, source: str, field: str) -> str:
+    """URLs are passed on as they are; files go where the service can fetch them."""
+    if "://" in source:
+        return source
+    try:
+        return workspace.asset(source)
+    except SourceError as error:
+        error.field = field
+        raise
+
+
+def _deliver(job: Job, target: Path, timeout_s: float) -> int:
+    if not job.status.is_final:
+        job.wait(timeout_s=timeout_s)
+        print(repr(job))
+    shutil.copyfile(job.download(), target)
+    print(f"video: {target.resolve()}")
     return 0
 
 
@@ -167,16 +235,18 @@ def _quickstart() -> Path:
 def _serve(arguments: argparse.Namespace) -> int:
     from tfi_notebook.local.service import LocalService  # noqa: PLC0415 - an optional extra
 
-    key = os.environ.get("TFI_API_KEY") or secrets.token_urlsafe(24)
+    key = os.getenv("TFI_API_KEY") or secrets.token_urlsafe(24)
     # bound before anything is printed: the address is true, and port 0 takes a free one
     with socket.create_server(("127.0.0.1", arguments.port)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         root = settings.data_dir() / "local"
-        with LocalService(root, base_url=address, api_key=key) as service:
+        with LocalService(
+            root, base_url=address, api_key=key, dialect=arguments.dialect
+        ) as service:
             import uvicorn  # noqa: PLC0415 - an optional extra
 
             print(f"local TFI service on {address} (this machine only)")
-            if "TFI_API_KEY" not in os.environ:
+            if os.getenv("TFI_API_KEY") is None:
                 print(f"key of this run: {key}")
             print(f'tfi.connect(api_key=..., base_url="{address}", local=True)', flush=True)
             server = uvicorn.Server(uvicorn.Config(service.app, log_level="warning"))
@@ -185,8 +255,6 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _jobs(arguments: argparse.Namespace) -> int:
-    import time  # noqa: PLC0415 - this command only
-
     from tfi_notebook.display.html import board_text  # noqa: PLC0415 - this command only
     from tfi_notebook.lifecycle.ledger import Ledger  # noqa: PLC0415 - this command only
 

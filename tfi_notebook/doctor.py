@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,9 +38,11 @@ def findings() -> Iterator[Finding]:
     yield Finding("core", ok=True, text=_versions(CORE))
     for extra, packages in EXTRAS.items():
         missing = [name for name in packages if _version(name) is None]
-        text = _versions(packages) if not missing else f"missing {', '.join(missing)}"
+        text = _versions(packages) if not missing else f"not installed: {', '.join(missing)}"
         hint = f'; pip install "tfi-notebook[{extra}]"' if missing else ""
-        yield Finding(f"extra {extra}", ok=not missing, text=text + hint)
+        # without a key the local service is what is used, so its packages are no option
+        needed = extra == "local" and os.getenv("TFI_API_KEY") is None
+        yield Finding(f"extra {extra}", ok=not (missing and needed), text=text + hint)
     yield _key()
     yield _ledger()
     chromium = find_chromium()

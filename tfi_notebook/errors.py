@@ -198,6 +198,13 @@ class ServiceError(ApiError):
     default_hint = "try again in a moment"
 
 
+class ServiceDownError(ServiceError):
+    """The service has failed so often in a row that it is left alone; nothing was sent."""
+
+    code = "service_down"
+    default_hint = "it is looked for in growing pauses; try again in a moment"
+
+
 class RedirectError(ApiError):
     """The API answered with a redirect. It is never followed: the key would travel along."""
 

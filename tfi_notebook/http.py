@@ -5,20 +5,27 @@ A switch to an API-compatible successor of httpx is a change of this one file.
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
+import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
+
+from tfi_notebook.keys import mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 AsyncClient = httpx.AsyncClient
 AsyncBaseTransport = httpx.AsyncBaseTransport
+AsyncByteStream = httpx.AsyncByteStream
 Request = httpx.Request
 Response = httpx.Response
+Timeout = httpx.Timeout
 URL = httpx.URL
 HTTPError = httpx.HTTPError
 """Base of every transport failure (connection, time-out, broken answer)."""
@@ -33,7 +40,13 @@ _UNPRINTABLE = re.compile(
 )
 
 
-_TALKATIVE_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11")
+_CLEANED_LOGGERS = (
+    "httpx", "httpcore.connection", "httpcore.http11", "asyncio",
+    "tfi_notebook.display.painter", "tfi_notebook.lifecycle.feed", "tfi_notebook.lifecycle.tracker",
+    "tfi_notebook.local.replies", "tfi_notebook.local.routes", "tfi_notebook.local.tasks",
+    "tfi_notebook.local.worker", "tfi_notebook.widgets.panel",
+)  # fmt: skip
+_LOG_MAX_CHARS = 20_000
 
 
 class BodyTooLargeError(Exception):
@@ -43,7 +56,7 @@ class BodyTooLargeError(Exception):
 def open_client(
     *, timeout_s: float, transport: AsyncBaseTransport | None = None, base_url: str = ""
 ) -> AsyncClient:
-    """Return an AsyncClient that follows no redirects and takes no proxy from the environment.
+    """Return an AsyncClient that follows no redirects, keeps no cookies, and asks for no proxy.
 
     Args:
         timeout_s: time-out of each connect, read and write; the caller bounds the whole call.
@@ -56,8 +69,54 @@ def open_client(
         timeout=timeout_s,
         follow_redirects=False,
         trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         headers={"accept-encoding": "identity", "user-agent": "tfi-notebook"},
     )
+
+
+def open_lane(url: URL, *, keepalive_s: float) -> AsyncBaseTransport:
+    """Return a transport that holds one single connection, for the origin of `url`.
+
+    Args:
+        url: any URL of the origin; only https loads the certificates, once per process.
+        keepalive_s: how long an idle connection may be used again. It must be shorter than the
+            server's own limit, or a request meets a connection that is just being closed.
+    """
+    return httpx.AsyncHTTPTransport(
+        verify=_trusted() if url.scheme == "https" else _trusts_nobody(),
+        trust_env=False,
+        limits=httpx.Limits(
+            max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_s
+        ),
+    )
+
+
+def has_leftover(lane: AsyncBaseTransport) -> bool:
+    """Tell whether a lane has read more than the answer it gave out.
+
+    Such bytes would be taken for the answer to the next request on that connection. The library
+    has no public way to ask, so a lane that cannot be looked into counts as unclean.
+
+    Args:
+        lane: from `open_lane`, after an answer was read to its end.
+    """
+    try:
+        inner = [held._connection for held in lane._pool.connections]  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        return any(bool(each._h11_state.trailing_data[0]) for each in inner if each)  # noqa: SLF001 - see above
+    except AttributeError:
+        return True
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """The public certificate authorities: some 20 ms to load, so they are shared."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+@functools.cache
+def _trusts_nobody() -> ssl.SSLContext:
+    """For plain http: a TLS handshake with it would fail, as it knows no authority."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def asgi_transport(app: Callable[..., Any]) -> AsyncBaseTransport:
@@ -113,12 +172,15 @@ async def read_capped(response: Response, max_bytes: int) -> bytes:
 
 
 def _keep_logs_clean(record: logging.LogRecord) -> bool:
-    """Take the queries of signed URLs out of what the HTTP library logs by itself."""
-    record.msg, record.args = redact(record.getMessage()), None
+    """Take keys and the queries of signed URLs out of a log record, its traceback included."""
+    record.msg, record.args = redact(record.getMessage(), _LOG_MAX_CHARS), None
+    if record.exc_info:
+        text = logging.Formatter().formatException(record.exc_info)
+        record.exc_text, record.exc_info = redact(text, _LOG_MAX_CHARS), None
     return True
 
 
-for _name in _TALKATIVE_LOGGERS:
+for _name in _CLEANED_LOGGERS:
     logging.getLogger(_name).addFilter(_keep_logs_clean)
 
 
@@ -136,13 +198,14 @@ def origin(url: str) -> str:
 def redact(text: object, max_chars: int = 500) -> str:
     """Return foreign text fit to be shown or stored: no query strings, no control characters.
 
-    Signed URLs are bearer credentials, so every URL loses its query.
+    Signed URLs are bearer credentials, so every URL loses its query. Services repeat a wrong key
+    in their answers, so every key that is in use is masked.
 
     Example:
         >>> redact("GET https://cdn.example.com/a.mp4?token=abc failed")
         'GET https://cdn.example.com/a.mp4 failed'
     """
-    plain = _USERINFO.sub(r"\1", _QUERY.sub(r"\1", str(text)))
+    plain = mask(_USERINFO.sub(r"\1", _QUERY.sub(r"\1", str(text))))
     plain = _UNPRINTABLE.sub(" ", plain).strip()
     return plain if len(plain) <= max_chars else plain[: max_chars - 1] + "…"
 

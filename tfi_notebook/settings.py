@@ -1,10 +1,12 @@
 """Where the key comes from, which service is meant, and every cadence and limit.
 
-Three environment variables are read, and no others:
+Four environment variables are read, and no others:
 
-- `TFI_API_KEY`: the key of the live API. Without one everything runs against the local service.
+- `TFI_API_KEY`: the key of the live API. Without one, there or in another place that
+  `tfi_notebook.keystore` looks into, everything runs against the local service.
 - `TFI_BASE_URL`: another address than the public one (a proxy, a served local service).
 - `TFI_HOME`: the folder for the ledger and the local service's files.
+- `TFI_ASSET_STORE`: where `tfi.asset` puts files for the live API, such as `s3://bucket/folder`.
 """
 
 from __future__ import annotations
@@ -12,46 +14,29 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import urlsplit
 
+from tfi_notebook import keys, keystore
 from tfi_notebook.errors import SettingsError
+from tfi_notebook.keys import ApiKey
+
+__all__ = [
+    "LIVE_BASE_URL",
+    "LOCAL_BASE_URL",
+    "LOOPBACK_HOSTS",
+    "ApiKey",
+    "Limits",
+    "Settings",
+    "data_dir",
+    "find_key",
+    "resolve",
+]
 
 LIVE_BASE_URL = "https://api.techforgeinnovate.com"
 LOCAL_BASE_URL = "http://tfi.localhost"
 """Address of the in-process service. `.localhost` never leaves the machine (RFC 6761)."""
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class ApiKey:
-    """A key that can be used but not seen: its repr is masked and it refuses to be pickled.
-
-    Example:
-        >>> key = ApiKey("secret-value", source="argument")
-        >>> key
-        <ApiKey from argument>
-        >>> key.reveal()
-        'secret-value'
-    """
-
-    __slots__ = ("_secret", "source")
-
-    def __init__(self, secret: str, *, source: str) -> None:
-        self._secret = secret
-        self.source = source
-
-    def reveal(self) -> str:
-        """Return the key itself. Only the transport calls this, once per request."""
-        return self._secret
-
-    def __repr__(self) -> str:
-        """Name the key's source and nothing of its text."""
-        return f"<ApiKey from {self.source}>"
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse pickling: a pickle would hold the key in clear."""
-        raise TypeError("an ApiKey is not pickled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +52,25 @@ class Limits:
     json_max_bytes: int = 1_000_000
     download_timeout_s: float = 600.0
     download_max_bytes: int = 2_000_000_000
+    parallel_downloads: int = 4
+    disk_reserve_bytes: int = 100_000_000
+    """Space that a download must leave free."""
     upload_max_bytes: int = 200_000_000
+    asset_link_life_s: float = 6 * 3600.0
+    """How long the live API can fetch a file from the asset store, from the submit on."""
     poll_first_s: float = 2.0
     poll_growth: float = 1.5
     poll_max_s: float = 30.0
+    poll_floor_s: float = 0.5
+    """Shortest pause between two status requests of one job."""
+    poll_head_max_s: float = 120.0
+    """Longest time without a status request, even where no end is expected yet."""
+    polls_per_job: float = 8.0
+    """Status requests that a job of one minute takes on average, once its class is known."""
+    poll_budget_per_s: float = 10.0
+    """Status requests per second over all jobs."""
+    local_poll_budget_per_s: float = 100.0
+    """The same for a service in this process."""
     local_poll_first_s: float = 0.1
     local_poll_max_s: float = 0.5
     soft_errors_max: int = 20
@@ -81,6 +81,32 @@ class Limits:
     """Shortest time between two drawings of one board."""
     inline_video_max_bytes: int = 25_000_000
     """Larger videos are linked, not sent through the widget."""
+    connect_timeout_s: float = 10.0
+    """Time for a connection; when it runs out, nothing was sent."""
+    keepalive_s: float = 4.0
+    """How long an idle connection is used again; servers close theirs after 5 s or more."""
+    parallel_requests: int = 64
+    """Most requests at the same time, submits and reads together."""
+    parallel_first: int = 8
+    """Requests at the same time to begin with; they grow while the service keeps up."""
+    read_retry_s: float = 20.0
+    """No repeat of a failed read begins later than this after the first try began."""
+    read_tries: int = 3
+    """Most tries of one read that fails; being told to slow down does not count."""
+    submit_retry_s: float = 20.0
+    """The same bound for a submit that was not sent, or that was turned away unread."""
+    retry_first_s: float = 0.5
+    """Longest pause before the first repeat; it doubles with every further one."""
+    retry_max_s: float = 20.0
+    retry_after_max_s: float = 60.0
+    """Longest pause that the service's `Retry-After` can ask for."""
+    retry_tokens: int = 40
+    """Failures in a short time (half of this) after which failed reads are not repeated."""
+    outage_failures: int = 6
+    """Failures in a row, over all calls, after which the service counts as down."""
+    probe_first_s: float = 1.0
+    """Pause before the first look whether an outage has ended; it doubles with every look."""
+    probe_max_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +119,18 @@ class Settings:
     data_dir: Path
     ledger_path: Path
     outputs_dir: Path
+    asset_store: str | None = None
     limits: Limits = field(default_factory=Limits)
 
     @property
     def embedded(self) -> bool:
         """True when the service runs in this process."""
         return self.local and self.base_url == LOCAL_BASE_URL
+
+    @property
+    def takes_files(self) -> bool:
+        """True when files of this machine can be handed in."""
+        return self.local or self.asset_store is not None
 
     @property
     def service_name(self) -> str:
@@ -108,7 +140,7 @@ class Settings:
 
 def data_dir() -> Path:
     """Return the folder for ledger and local service: `TFI_HOME`, else the user's data folder."""
-    home = os.environ.get("TFI_HOME")
+    home = os.getenv("TFI_HOME")
     if home:
         return Path(home).expanduser().resolve()
     from platformdirs import user_data_path  # noqa: PLC0415 - not needed when TFI_HOME is set
@@ -117,13 +149,13 @@ def data_dir() -> Path:
 
 
 def find_key(api_key: str | ApiKey | None = None) -> ApiKey | None:
-    """Return the key from the argument or `TFI_API_KEY`, or None when there is neither."""
-    if isinstance(api_key, ApiKey):
-        return api_key
-    if api_key is not None:
-        return ApiKey(_clean_key(api_key, "api_key"), source="argument")
-    from_env = os.environ.get("TFI_API_KEY", "").strip()
-    return ApiKey(_clean_key(from_env, "TFI_API_KEY"), source="TFI_API_KEY") if from_env else None
+    """Return the key from the first place that has one, or None; see `tfi_notebook.keystore`.
+
+    Raises:
+        SettingsError: what was found is no key, or others may read the key file.
+    """
+    api_key = keys.seal(api_key)  # before anything can fail: see `keys`
+    return keystore.find(api_key, data_dir())
 
 
 def resolve(
@@ -133,17 +165,21 @@ def resolve(
     local: bool | None = None,
     ledger: str | Path | None = None,
     outputs: str | Path | None = None,
+    assets: str | None = None,
     limits: Limits | None = None,
 ) -> Settings:
     """Decide which service is meant and with which key.
 
     Args:
-        api_key: key of the live API; default `TFI_API_KEY`.
+        api_key: key of the live API; default from the first place of
+            `tfi_notebook.keystore` that has one.
         base_url: address of the API; default `TFI_BASE_URL`, else the public one.
         local: True forces the local service (with `base_url`: one that is served there), False
             the live API; None takes the live API exactly when there is a key.
         ledger: the ledger's file; default `ledger.sqlite` in the data folder.
         outputs: folder for finished videos; default `tfi_outputs` in the current folder.
+        assets: where `asset` puts files for the live API, such as `s3://bucket/folder`; default
+            `TFI_ASSET_STORE`.
         limits: other cadences and limits than the defaults.
 
     Returns:
@@ -152,33 +188,44 @@ def resolve(
     Raises:
         SettingsError: `local=False` without a key, or a base URL that must not carry a key.
     """
-    key = find_key(api_key)
-    address = base_url or os.environ.get("TFI_BASE_URL") or None
-    is_local = key is None if local is None else local
-    if not is_local and key is None:
-        raise SettingsError(
-            "the live API needs a key",
-            hint="set TFI_API_KEY, or leave local=None to use the local service",
-        )
-    if is_local:
-        address = (base_url if local else None) or LOCAL_BASE_URL
+    api_key = keys.seal(api_key)  # before anything can fail: see `keys`
+    # a key that was stored for the live API is nothing for a local service
+    key = keystore.find(api_key, data_dir(), stored=local is not True)
+    is_local = _means_local(local, key)
+    address = _address(base_url, is_local=is_local, forced=local is not None)
+    if is_local and address == LOCAL_BASE_URL:
+        key = None  # the service in this process has no business with the live API's key
     home = data_dir()
     return Settings(
-        base_url=_clean_base_url(address or LIVE_BASE_URL),
+        base_url=address,
         local=is_local,
         api_key=key or ApiKey("local", source="local service"),
         data_dir=home,
-        ledger_path=Path(ledger).expanduser().resolve() if ledger else home / "ledger.sqlite",
-        outputs_dir=Path(outputs).expanduser().resolve() if outputs else Path.cwd() / "tfi_outputs",
+        ledger_path=_path(ledger) if ledger else home / "ledger.sqlite",
+        outputs_dir=_path(outputs) if outputs else Path.cwd() / "tfi_outputs",
+        asset_store=assets or os.getenv("TFI_ASSET_STORE") or None,
         limits=limits or Limits(),
     )
 
 
-def _clean_key(text: str, name: str) -> str:
-    key = text.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise SettingsError(f"{name} is not a key", hint="paste the key alone, without quotes")
-    return key
+def _means_local(local: bool | None, key: ApiKey | None) -> bool:  # noqa: FBT001 - as `resolve` was told
+    if local is False and key is None:
+        raise SettingsError(
+            "the live API needs a key",
+            hint="call tfi.login() or set TFI_API_KEY; local=None uses the local service",
+        )
+    return key is None if local is None else local
+
+
+def _address(base_url: str | None, *, is_local: bool, forced: bool) -> str:
+    """The service's address. A local one has another than its own only where both were given."""
+    if is_local:
+        return _clean_base_url((base_url if forced else None) or LOCAL_BASE_URL)
+    return _clean_base_url(base_url or os.getenv("TFI_BASE_URL") or LIVE_BASE_URL)
+
+
+def _path(given: str | Path) -> Path:
+    return Path(given).expanduser().resolve()
 
 
 def _clean_base_url(url: str) -> str:

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 CANARY = "canary-key-5f1c"
-FAST = settings.Limits(request_timeout_s=1.0, submit_timeout_s=1.0)
+FAST = settings.Limits(
+    request_timeout_s=1.0, submit_timeout_s=1.0, read_retry_s=0.3, submit_retry_s=0.3,
+    retry_first_s=0.05,
+)  # fmt: skip
 
 
 def call(url: str, ask: Callable[[AsyncClient], Awaitable[Any]]) -> Any:
@@ -104,7 +107,7 @@ REFUSED: dict[str, tuple[bytes, type[ApiError]]] = {
     "401": (reply(401, {"message": "Unauthorized"}), AuthError),
     "402": (reply(402, {"message": "no credits"}), RejectedError),
     "404": (reply(404, {"message": "no such project"}), NotFoundError),
-    "429": (reply(429, {}), RateLimitedError),
+    "429 for longer than it is worth": (reply(429, {}, "retry-after: 5"), RateLimitedError),
     "503 with Retry-After": (reply(503, {}, "retry-after: 5"), RateLimitedError),
     "redirect": (reply(307, {}, "location: http://127.0.0.2:1/jobs/v2"), RedirectError),
 }

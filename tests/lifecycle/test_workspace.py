@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import subprocess
+import sys
 import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,22 +26,24 @@ from tfi_notebook.errors import (
     RejectedError,
     ServiceError,
     SettingsError,
+    SourceError,
     SubmitUnknownError,
     WaitTimeoutError,
 )
+from tfi_notebook.lifecycle import default
 from tfi_notebook.lifecycle.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tfi_notebook.contract.snapshot import JobSnapshot
 
 FAST = settings.Limits(
     request_timeout_s=2.0, submit_timeout_s=2.0, poll_first_s=0.01, poll_max_s=0.02,
-    soft_errors_max=4,
+    soft_errors_max=4, read_tries=1, submit_retry_s=0.5, retry_first_s=0.05, probe_first_s=0.1,
 )  # fmt: skip
 WAIT_S = 30.0
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -160,6 +167,17 @@ def test_a_wait_that_is_too_short_leaves_the_job_going(tmp_path: Path) -> None:
         assert not job.status.is_final
 
 
+def test_the_limit_of_a_wait_may_be_nothing_or_endless(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, _):
+        job = workspace.submit(good_payload()).wait(math.inf)
+        assert job.wait(0).status is JobStatus.DONE
+        assert job.wait(1e12).status is JobStatus.DONE
+        wrong: Any
+        for wrong in ("3", True, math.nan):
+            with pytest.raises(SettingsError, match="seconds"):
+                job.wait(wrong)
+
+
 def test_awaiting_works_on_any_loop(tmp_path: Path) -> None:
     with open_workspace(ScriptedApi(), tmp_path) as (workspace, _):
         job = workspace.submit(good_payload())
@@ -183,7 +201,7 @@ def test_passing_faults_of_status_requests_do_not_end_a_job(tmp_path: Path) -> N
     [
         (reply(401, {}), "401"),
         (reply(500, {}), "500"),
-        (reply(200, {"message": "Job not found"}), "no such job"),
+        (reply(200, {"message": "Job not found"}), "not found"),
     ],
 )
 def test_a_service_that_stops_answering_ends_the_wait_and_not_the_job(
@@ -230,15 +248,134 @@ def test_unfinished_jobs_are_watched_again_without_asking(tmp_path: Path) -> Non
 
 
 def test_an_intent_left_by_a_crash_becomes_unknown(tmp_path: Path) -> None:
+    crash = """
+import os, sys, time
+from pathlib import Path
+from tests.helpers.payloads import good_payload
+from tfi_notebook.contract.records import JobStatus
+from tfi_notebook.contract.snapshot import JobSnapshot
+from tfi_notebook.lifecycle.ledger import Ledger
+payload = good_payload()
+Ledger(Path(sys.argv[1])).put(JobSnapshot(
+    key="k", service=sys.argv[2], local=False, fingerprint=payload.fingerprint,
+    body=payload.body(), status=JobStatus.INTENT, created_at=time.time()))
+os._exit(1)
+"""
     with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
-        intent = workspace._submitter._intent(good_payload())
-        workspace._ledger.put(intent.having(created_at=intent.created_at - 3600))
         connection = workspace.settings
+        arguments = [str(connection.ledger_path), connection.service_name]
+        subprocess.run([sys.executable, "-c", crash, *arguments], cwd=ROOT, check=False)
         with Workspace(connection) as after:
             assert after.jobs()[0].status is JobStatus.UNKNOWN
             with pytest.raises(SubmitUnknownError):
                 after.submit(good_payload())
+            assert [job.key for job in after.unresolved()] == ["k"]
+            after.unresolved()[0].write_off()
+            assert after.unresolved() == []
         assert server.made == 0
+
+
+def test_a_wait_on_a_closed_workspace_ends_at_once(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(["QUEUED"]), tmp_path) as (workspace, _):
+        job = workspace.submit(good_payload())
+        waiting = workspace.start(workspace.settled(job.snapshot))
+        workspace.close()
+        with pytest.raises((ServiceError, CancelledError)):
+            waiting.result(WAIT_S)
+        for call in (job.wait, workspace.jobs, workspace.credits):
+            with pytest.raises(SettingsError, match="closed"):
+                call()
+
+
+def test_another_kernels_job_is_waited_for(tmp_path: Path) -> None:
+    api = ScriptedApi(["QUEUED", "QUEUED", "SUCCESS"])
+    with open_workspace(api, tmp_path) as (mine, _), Workspace(mine.settings) as other:
+        submitted = other.submit(good_payload())
+        seen = mine.jobs()[0]
+        assert seen.id == submitted.id
+        assert seen.wait(WAIT_S).status is JobStatus.DONE
+
+
+def test_two_kernels_with_one_payload_make_one_job(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (mine, server):
+        with Workspace(mine.settings) as other:
+            both = [each.start(each.submit_async(good_payload())) for each in (mine, other)]
+            jobs = [submitted.result(WAIT_S) for submitted in both]
+            assert {job.wait(WAIT_S).id for job in jobs} == {"job-1"}
+        assert server.made == 1
+
+
+@pytest.mark.parametrize("job_id", [None, "", "  ", 5, b"job-1"])
+def test_what_is_no_job_id_is_not_found(tmp_path: Path, job_id: Any) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        with pytest.raises(NotFoundError, match="no job id"):
+            workspace.job(job_id)
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("payload", [None, "text", [], {}, 5])
+def test_what_is_no_payload_is_refused(tmp_path: Path, payload: Any) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        with pytest.raises(PayloadError, match="build_payload"):
+            workspace.submit(payload)
+        assert server.made == 0
+
+
+@pytest.mark.parametrize("path", [None, 5, b"a.png", "https://example.com/a.png", ".", "x" * 5000])
+def test_what_is_no_file_is_refused(tmp_path: Path, path: Any) -> None:
+    with (
+        open_workspace(ScriptedApi(), tmp_path) as (workspace, _),
+        pytest.raises(SourceError) as caught,
+    ):
+        workspace.asset(path)
+    assert caught.value.hint
+
+
+def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path) -> None:
+    script = """
+import os, sys
+import tfi_notebook as tfi
+from tfi_notebook.errors import SettingsError
+workspace = tfi.connect("key", sys.argv[1], outputs=sys.argv[2])
+job = workspace.submit({"image_url": "https://a.example/a.png",
+                        "audio_url": "https://a.example/a.mp3",
+                        "project_id": "468ea7a0-66e1-4357-a760-236e54167f3e"})
+child = os.fork()
+if not child:
+    try:
+        job.wait(5)
+    except SettingsError as error:
+        print(error.message, flush=True)
+    raise SystemExit(len(tfi.connect("key", sys.argv[1]).jobs()) - 1)
+print("child ended with", os.waitpid(child, 0)[1])
+"""
+    api = ScriptedApi(["QUEUED"])
+    with FaultyServer(api) as server:
+        api.base_url = server.url
+        done = subprocess.run(
+            [sys.executable, "-c", script, server.url, str(tmp_path)],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.stdout.splitlines() == ["this workspace is closed", "child ended with 0"], (
+        done.stderr
+    )
+
+
+def test_connecting_again_opens_nothing_twice(tmp_path: Path) -> None:
+    with FaultyServer(ScriptedApi()) as server:
+        first = default.connect("key", server.url, outputs=tmp_path)
+        with default.connect("key", server.url, outputs=tmp_path) as again:
+            assert again is first
+        assert default.connect("key", server.url, outputs=tmp_path) is not first
+        default.default_workspace().close()
+        with ThreadPoolExecutor(8) as pool:
+            opened = {id(found) for found in pool.map(_default_of_a_thread, [server.url] * 8)}
+        assert len(opened) == 1
+        default.default_workspace().close()
+
+
+def _default_of_a_thread(url: str) -> Workspace:
+    return default.connect("key", url)
 
 
 def test_a_job_nobody_knows_is_not_found(tmp_path: Path) -> None:

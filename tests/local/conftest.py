@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = "the-test-key"
-FINAL = {"SUCCESS", "FAILED"}
+FINAL = {"done", "failed"}
+"""The last words of a job in the reference dialect, which is the default one."""
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Caller:
 
         def ended() -> dict[str, Any] | None:
             row = self.row(job_id)
-            return row if row["job_status"] in FINAL else None
+            return row if row["status"] in FINAL else None
 
         row: dict[str, Any] = until(ended, "the job to end")
         return row

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.local.conftest import FINAL, sample_body, until, voice_wav
+from tests.local.conftest import sample_body, until, voice_wav
 from tfi_notebook import samples
 from tfi_notebook.local.tasks import Outcome, render_claim
 from tfi_notebook.local.worker import serve_queue
@@ -52,7 +52,7 @@ def served(store: Store, executor: Any, slots: int = 1) -> Iterator[threading.Ev
 def ended_row(store: Store, job_id: str) -> dict[str, Any]:
     def ended() -> dict[str, Any] | None:
         row = store.job(job_id)
-        return row if row is not None and row["status"] in FINAL else None
+        return row if row is not None and row["status"] in {"SUCCESS", "FAILED"} else None
 
     row: dict[str, Any] = until(ended, "the job to end")
     return row

@@ -54,8 +54,8 @@ def submit_long(caller: Caller, **changes: Any) -> str:
 
 def rendering(caller: Caller, job_id: str, share: float = 0.15) -> bool:
     row = caller.row(job_id)
-    assert row["job_status"] not in FINAL, row
-    return bool(row["job_status"] == "STARTED" and row["progress"] > share)
+    assert row["status"] not in FINAL, row
+    return bool(row["status"] == "processing" and row["progress"] > share)
 
 
 @pytest.mark.render
@@ -65,13 +65,13 @@ def test_a_job_is_rendered_by_the_worker_process(tmp_path: Path) -> None:
         url = caller.upload(voice_wav(1.5), "voice.wav")
         answer = caller.submit(audio_url=url, values=["x"], is_clone_required=True, version=5)
         row = caller.final_row(answer.json()["jobId"])
-        assert row["job_status"] == "SUCCESS", row
+        assert row["status"] == "done", row
         assert row["progress"] == 1
         assert row["message"].startswith("rendered locally in ")
         assert "not TFI's model" in row["message"]
         assert row["message"].endswith("no effect locally: values, is_clone_required")
         key = row["output"]["output"]
-        assert key == f"ai-talking-videos/{LOCAL_PROJECT_ID}/outputs/{row['uuid']}.mp4"
+        assert key == f"ai-talking-videos/{LOCAL_PROJECT_ID}/outputs/{row['jobId']}.mp4"
         path = service.store.files.output_path(key)
         assert path is not None
         info = video_info(path)
@@ -91,10 +91,10 @@ def test_several_jobs_are_rendered_and_progress_is_told(tmp_path: Path) -> None:
         def ended() -> bool:
             row = caller.row(first)
             seen.add(row["progress"])
-            return row["job_status"] in FINAL
+            return row["status"] in FINAL
 
         until(ended, "the job to end")
-        assert caller.final_row(second)["job_status"] == "SUCCESS"
+        assert caller.final_row(second)["status"] == "done"
         assert len(seen) >= 3
         assert all(0 <= share <= 1 for share in seen)
 
@@ -110,7 +110,7 @@ def test_a_killed_worker_is_replaced_and_its_job_is_done(tmp_path: Path) -> None
         assert len(processes) >= 2
         os.kill(pid, signal.SIGKILL)
         assert all_gone(processes)  # the rendering processes follow the worker
-        assert caller.final_row(job_id)["job_status"] == "SUCCESS"
+        assert caller.final_row(job_id)["status"] == "done"
         row = service.store.job(job_id)
         assert row is not None
         assert row["tries"] == 2
@@ -127,7 +127,7 @@ def test_a_killed_rendering_process_costs_one_try(tmp_path: Path) -> None:
         for process in psutil.Process(pid).children():
             if "multiprocessing.spawn" in " ".join(process.cmdline()):
                 process.kill()
-        assert caller.final_row(job_id)["job_status"] == "SUCCESS"
+        assert caller.final_row(job_id)["status"] == "done"
         assert service.worker_pid == pid
 
 
@@ -147,7 +147,7 @@ def test_close_ends_every_process_and_keeps_the_unfinished_job(tmp_path: Path) -
         assert all_gone(processes)
         service.close()  # a second time does nothing
     with running(root) as (service, caller):  # the job goes on by itself
-        assert caller.final_row(job_id)["job_status"] == "SUCCESS"
+        assert caller.final_row(job_id)["status"] == "done"
         row = service.store.job(job_id)
         assert row is not None
         assert row["tries"] == 1
@@ -162,7 +162,7 @@ def test_an_interrupt_does_not_touch_the_rendering(tmp_path: Path) -> None:
         assert pid is not None
         for process in family(pid):
             process.send_signal(signal.SIGINT)
-        assert caller.final_row(job_id)["job_status"] == "SUCCESS"
+        assert caller.final_row(job_id)["status"] == "done"
         assert service.worker_pid == pid
         row = service.store.job(job_id)
         assert row is not None
@@ -218,7 +218,7 @@ def test_a_job_stays_queued_when_no_worker_can_be_started(
             service.ensure_worker()
         answer = caller.submit()
         assert answer.status_code == 202
-        assert caller.row(answer.json()["jobId"])["job_status"] == "QUEUED"
+        assert caller.row(answer.json()["jobId"])["status"] == "queued"
 
 
 def test_a_worker_that_dies_at_once_is_not_started_for_ever(

@@ -4,7 +4,7 @@ Rules, each with its reason:
 
 - Redirects are errors: httpx would carry `x-api-key` along to the other host.
 - The key goes to the origin of `base_url` and nowhere else; files are fetched without it.
-- The whole call has a deadline: httpx's own time-outs are per read.
+- The whole request has a deadline: httpx's own time-outs are per read.
 - Errors are raised outside the handlers, so that no traceback holds a request with its headers.
 """
 
@@ -13,10 +13,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from tfi_notebook import http
+from tfi_notebook.api.lanes import LaneTransport
 from tfi_notebook.contract.records import error_text
 from tfi_notebook.errors import (
     ApiError,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 OK_MAX = 299
 REDIRECT_MAX = 399
 SERVER_ERROR_MIN = 500
+INT_DIGITS_MAX = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,15 @@ class Transport:
     ) -> None:
         self._settings = settings
         self._embedded = app_transport is not None
-        timeout_s = settings.limits.request_timeout_s
-        self._api = http.open_client(
-            timeout_s=timeout_s, transport=app_transport, base_url=settings.base_url
+        self._server_date: tuple[str, float] = ("", 0.0)
+        limits = settings.limits
+        timeout_s = limits.request_timeout_s
+        way = app_transport or LaneTransport(keepalive_s=limits.keepalive_s)
+        self._api = http.open_client(timeout_s=timeout_s, transport=way, base_url=settings.base_url)
+        self._files = http.open_client(
+            timeout_s=timeout_s,
+            transport=app_transport or LaneTransport(keepalive_s=limits.keepalive_s),
         )
-        self._files = http.open_client(timeout_s=timeout_s, transport=app_transport)
 
     async def aclose(self) -> None:
         """Close both clients."""
@@ -87,29 +95,63 @@ class Transport:
     ) -> Answer:
         """Send one request with the key and return its answer, whatever its status.
 
+        Args:
+            method: HTTP method.
+            path: from the root of `base_url`.
+            params: query parameters.
+            json_body: body to be sent as JSON.
+            content: body to be sent as it is.
+            timeout_s: time for the whole request in s; default `request_timeout_s`.
+
         Raises:
             NotSentError: it failed before a byte was sent.
             ServiceError: it failed later; the server may have acted on it.
+            BadResponseError: the answer is too large or compressed; the server has acted on it.
         """
+        total_s = timeout_s or self._settings.limits.request_timeout_s
         extensions, nothing_sent = http.nothing_was_sent()
         request = self._api.build_request(
             method, path, params=params, json=json_body, content=content,
-            headers={"x-api-key": self._settings.api_key.reveal()}, extensions=dict(extensions),
+            timeout=http.Timeout(total_s, connect=self._settings.limits.connect_timeout_s),
+            extensions=dict(extensions),
         )  # fmt: skip
+        self._add_key(request)
         failure: ApiError
         try:
-            async with asyncio.timeout(timeout_s or self._settings.limits.request_timeout_s):
+            async with asyncio.timeout(total_s):
                 return await self._answer(request)
-        except TimeoutError:
-            reason = "the service did not answer in time"
         except http.BodyTooLargeError as error:
-            reason = f"the service's answer was refused: {error}"
+            failure = BadResponseError(f"the service's answer was refused: {error}")
+        except TimeoutError:
+            failure = self._broken("the service did not answer in time", nothing_sent())
         except (http.HTTPError, OSError) as error:
-            reason = f"the connection failed ({type(error).__name__})"
-        # an embedded service has no wire to watch: what was begun counts as sent
-        never_left = nothing_sent() and not self._embedded
-        failure = NotSentError(reason) if never_left else ServiceError(reason)
+            text = f"the connection failed ({type(error).__name__})"
+            failure = self._broken(text, nothing_sent())
+        except Exception as error:  # noqa: BLE001 - a paid call must tell whether it was sent
+            text = f"the HTTP library failed ({type(error).__name__})"
+            failure = self._broken(text, nothing_sent())
         raise failure
+
+    @property
+    def clock_offset_s(self) -> float:
+        """How far the service's clock is ahead of this machine's, by its last `Date`; 0 if none."""
+        header, received_at = self._server_date
+        try:
+            return parsedate_to_datetime(header).timestamp() - received_at if header else 0.0
+        except (ValueError, TypeError, OverflowError, OSError):
+            return 0.0
+
+    def _broken(self, reason: str, nothing_sent: bool) -> ApiError:  # noqa: FBT001 - named at each call
+        """An embedded service has no wire to watch: there, what was begun counts as sent."""
+        never_left = nothing_sent and not self._embedded
+        return NotSentError(reason) if never_left else ServiceError(reason)
+
+    def _add_key(self, request: http.Request) -> None:
+        """The key is bound to the origin of `base_url`, whatever a path may be made of."""
+        url, base = request.url, self._api.base_url
+        if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port):
+            raise RejectedError("a request to another address than base_url carries no key")
+        request.headers["x-api-key"] = self._settings.api_key.reveal()
 
     async def _answer(self, request: http.Request) -> Answer:
         response = await self._api.send(request, stream=True)
@@ -117,6 +159,7 @@ class Transport:
             raw = await http.read_capped(response, self._settings.limits.json_max_bytes)
         finally:
             await response.aclose()
+        self._server_date = (response.headers.get("date", ""), time.time())
         return Answer(response.status_code, _json(raw), response.headers.get("retry-after"))
 
     @contextlib.asynccontextmanager
@@ -187,7 +230,15 @@ def _typed(body: object) -> SourceError | None:
 
 
 def _json(raw: bytes) -> object:
+    """Parse a body; None if it is no JSON. Numbers that no field can mean are None as well.
+
+    An answer that names a job must not be thrown away for a strange number beside the name.
+    """
     try:
-        return json.loads(raw)
+        return json.loads(raw, parse_int=_int, parse_constant=lambda _word: None)
     except (ValueError, RecursionError):
         return None
+
+
+def _int(digits: str) -> int | None:
+    return int(digits) if len(digits) <= INT_DIGITS_MAX else None

@@ -28,6 +28,8 @@ JOB_TYPES = (
 )
 VERSIONS = (4, 5, 6)
 URL_MAX_CHARS = 2048
+WHOLE_MAX = 2**53
+"""Larger whole numbers are not carried exactly by every JSON reader."""
 
 _LANGUAGE = re.compile(
     r"(?P<language>[a-z]{2,3})(-(?P<script>[a-z]{4}))?(-(?P<region>[a-z]{2}|\d{3}))?"
@@ -36,39 +38,67 @@ _LANGUAGE = re.compile(
 )
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a validator takes whatever the user gave
-    """Turn a numpy or pandas scalar into the Python value it holds."""
+def plain(value: Any) -> Any:  # noqa: ANN401 - a validator takes whatever the user gave
+    """Return the Python value that a numpy or pandas scalar holds; anything else as it is."""
     is_scalar = getattr(value, "ndim", None) == 0 and hasattr(value, "item")
     return value.item() if is_scalar else value
 
 
-def _whole(value: Any) -> int:  # noqa: ANN401 - a validator takes whatever the user gave
-    number = _plain(value)
+def whole(value: Any) -> int:  # noqa: ANN401 - a validator takes whatever the user gave
+    """Return a whole number as an int; 20.0 is one, True and "20" are none.
+
+    Raises:
+        ValueError: it is no whole number.
+    """
+    number = plain(value)
     if isinstance(number, float) and number.is_integer():
         number = int(number)
-    if isinstance(number, bool) or not hasattr(number, "__index__"):
-        raise ValueError(f"must be a whole number, not {_shown(number)}")
-    return operator.index(number)
+    try:
+        index = operator.index(number)
+    except TypeError:
+        index = None  # an array of several, a text, a fraction
+    if index is None or isinstance(number, bool):
+        raise ValueError(f"must be a whole number, not {shown(number)}")
+    if abs(index) > WHOLE_MAX:
+        raise ValueError("is far too large")
+    return index
+
+
+def whole_text(value: str) -> str:
+    """Return text as it is, if it can be sent.
+
+    Raises:
+        ValueError: it holds half a character (a lone surrogate), which no encoding can carry.
+    """
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError("must not hold half characters (lone surrogates)")
+    return value
 
 
 def _real(value: Any) -> float:  # noqa: ANN401 - a validator takes whatever the user gave
-    number = _plain(value)
-    if isinstance(number, (bool, str, bytes)) or not hasattr(number, "__float__"):
-        raise ValueError(f"must be a number, not {_shown(number)}")
-    if not math.isfinite(number):
+    number = plain(value)
+    try:
+        real = float(number)
+    except (TypeError, ValueError):
+        real = None  # an array of several, an object
+    except OverflowError:
+        real = math.inf
+    if real is None or isinstance(number, (bool, str, bytes)):
+        raise ValueError(f"must be a number, not {shown(number)}")
+    if not math.isfinite(real):
         raise ValueError("must be finite: NaN and infinity mean nothing to a renderer")
-    return float(number)
+    return real
 
 
 def _flag(value: Any) -> bool:  # noqa: ANN401 - a validator takes whatever the user gave
-    flag = _plain(value)
+    flag = plain(value)
     if not isinstance(flag, bool):
-        raise ValueError(f"must be True or False, not {_shown(flag)}")  # noqa: TRY004 - pydantic
+        raise ValueError(f"must be True or False, not {shown(flag)}")  # noqa: TRY004 - pydantic
     return flag
 
 
 def _version(value: Any) -> int:  # noqa: ANN401 - a validator takes whatever the user gave
-    number = _whole(value)
+    number = whole(value)
     if number not in VERSIONS:
         raise ValueError(f"must be 4, 5 or 6 (the model versions), not {number}")
     return number
@@ -76,7 +106,7 @@ def _version(value: Any) -> int:  # noqa: ANN401 - a validator takes whatever th
 
 def _url(value: Any) -> str:  # noqa: ANN401 - a validator takes whatever the user gave
     if not isinstance(value, str):
-        raise ValueError(f"must be a URL as text, not {_shown(value)}")  # noqa: TRY004 - pydantic
+        raise ValueError(f"must be a URL as text, not {shown(value)}")  # noqa: TRY004 - pydantic
     text = value.strip()
     parts = _split_url(text)
     if parts.scheme.lower() not in {"http", "https"}:
@@ -120,8 +150,25 @@ def _language(value: Any) -> str:  # noqa: ANN401 - a validator takes whatever t
     return "-".join(tag for tag in tags if tag) + match["variants"].lower()
 
 
+class UnlistedJobType(str):
+    """A job type that the documentation does not list, and that is meant all the same.
+
+    The documentation calls `job_type` free text on one page and a closed list on another. A
+    plain string is held to the list, since a slip would be paid for; this class is the override.
+
+    Example:
+        >>> from tfi_notebook.contract.templates import TemplatePayload
+        >>> TemplatePayload(job_type=UnlistedJobType("podcast")).job_type
+        'podcast'
+    """
+
+    __slots__ = ()
+
+
 def _job_type(value: Any) -> str:  # noqa: ANN401 - a validator takes whatever the user gave
-    if value not in JOB_TYPES:
+    if isinstance(value, UnlistedJobType) and value.strip():
+        return str(value)
+    if not isinstance(value, str) or value not in JOB_TYPES:
         raise ValueError(f"must be one of {', '.join(JOB_TYPES)}")
     return str(value)
 
@@ -134,6 +181,8 @@ def _strings(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - a validator takes
     items = tuple(value)
     if not all(isinstance(item, str) for item in items):
         raise ValueError("must hold strings only")
+    for item in items:
+        whole_text(item)
     return items
 
 
@@ -148,27 +197,36 @@ def _within(low: float, high: float) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _shown(value: object) -> str:
-    return "text" if isinstance(value, (str, bytes)) else type(value).__name__
+def shown(value: object) -> str:
+    """Name a value's type for a message, without the value."""
+    return "text" if isinstance(value, str) else type(value).__name__
 
 
 def _between(low: float, high: float, step: float) -> dict[str, Any]:
     return {"minimum": low, "maximum": high, "multipleOf": step}
 
 
-PublicUrl = Annotated[str, BeforeValidator(_url), Field(json_schema_extra={"format": "uri"})]
+_URL_SCHEMA: dict[str, Any] = {
+    "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^/]", "maxLength": URL_MAX_CHARS,
+}  # fmt: skip
+_LANGUAGE_SCHEMA: dict[str, Any] = {
+    "pattern": "^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
+    "(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*$"
+}
+
+PublicUrl = Annotated[str, BeforeValidator(_url), Field(json_schema_extra=_URL_SCHEMA)]
 ProjectId = Annotated[str, BeforeValidator(_uuid), Field(json_schema_extra={"format": "uuid"})]
 JobType = Annotated[
     str, BeforeValidator(_job_type), Field(json_schema_extra={"enum": list(JOB_TYPES)})
 ]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Language = Annotated[str, BeforeValidator(_language)]
+Language = Annotated[str, BeforeValidator(_language), Field(json_schema_extra=_LANGUAGE_SCHEMA)]
 Version = Annotated[Literal[4, 5, 6], BeforeValidator(_version)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(_strings)]
 
 OutputSize = Annotated[
     int,
-    BeforeValidator(_whole),
+    BeforeValidator(whole),
     _within(64, 2048),
     Field(json_schema_extra=_between(64, 2048, 8)),
 ]
@@ -177,7 +235,7 @@ and ends at 2048; below 256 px models trained at 512 px have been seen not to mo
 
 IterationCount = Annotated[
     int,
-    BeforeValidator(_whole),
+    BeforeValidator(whole),
     _within(1, 100),
     Field(json_schema_extra=_between(1, 100, 1)),
 ]

@@ -1,14 +1,9 @@
 """Form A of `POST /jobs/v2`: the flat talking-video payload, validated before it is sent."""
 
-from __future__ import annotations
-
-import difflib
-import hashlib
-import inspect
-import json
+# annotations are evaluated here: pydantic reads them
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from tfi_notebook.contract.fields import (
     DynamicScale,
@@ -23,15 +18,10 @@ from tfi_notebook.contract.fields import (
     Strings,
     Version,
 )
-from tfi_notebook.errors import PayloadError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pydantic_core import ErrorDetails
+from tfi_notebook.contract.model import Payload, show_keywords
 
 
-class TalkingVideoPayload(BaseModel):
+class TalkingVideoPayload(Payload):
     """The 13 fields of `POST /jobs/v2`, exactly as the reference page names them.
 
     The model is frozen: a payload that was checked stays what was checked. Field types and the
@@ -54,7 +44,10 @@ class TalkingVideoPayload(BaseModel):
         tfi_notebook.errors.PayloadError: the payload has problems...
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    if TYPE_CHECKING:
+
+        def __init__(self, /, **fields: Any) -> None:  # noqa: ANN401 - checked at run time
+            """Check the fields."""
 
     image_url: PublicUrl = Field(
         title="Picture",
@@ -100,32 +93,9 @@ class TalkingVideoPayload(BaseModel):
         (), title="Values", description="Extra renderer tuning, a list of strings."
     )
 
-    def __init__(self, **fields: Any) -> None:  # noqa: ANN401 - validated right here
-        try:
-            super().__init__(**fields)
-        except ValidationError as error:
-            problems = explain(error.errors(include_url=False, include_input=False))
-        else:
-            return
-        # raised outside the handler, so that no traceback shows the input
-        raise PayloadError(problems)
-
-    def body(self) -> dict[str, Any]:
-        """Return the JSON body of the request: every field, by its own name."""
-        return self.model_dump(mode="json")
-
-    def replace(self, **changes: Any) -> TalkingVideoPayload:  # noqa: ANN401 - validated
-        """Return a validated copy with some fields changed.
-
-        Raises:
-            PayloadError: a changed field is wrong.
-        """
-        return TalkingVideoPayload(**(self.body() | changes))
-
-    @property
-    def fingerprint(self) -> str:
-        """Stable hash of the normalised body: equal for payloads that ask for the same video."""
-        return fingerprint(self.body())
+    def urls(self) -> dict[str, str]:
+        """Return the two URLs that the service will fetch, by the name of their field."""
+        return {"image_url": self.image_url, "audio_url": self.audio_url}
 
 
 def build_payload(**fields: Any) -> TalkingVideoPayload:  # noqa: ANN401 - validated
@@ -144,52 +114,9 @@ def build_payload(**fields: Any) -> TalkingVideoPayload:  # noqa: ANN401 - valid
     return TalkingVideoPayload(**fields)
 
 
-def _keyword_signature() -> inspect.Signature:
-    """The model's own fields as keywords, so that Shift-Tab and Tab in a notebook show them."""
-    fields = TalkingVideoPayload.model_fields
-    generated = inspect.signature(TalkingVideoPayload).parameters.values()
-    parameters = [item.replace(annotation=fields[item.name].annotation) for item in generated]
-    return inspect.Signature(parameters, return_annotation=TalkingVideoPayload)
-
-
-build_payload.__signature__ = _keyword_signature()  # type: ignore[attr-defined]
+show_keywords(build_payload, TalkingVideoPayload)
 
 
 def field_names() -> list[str]:
     """Return the 13 field names in the order of the reference page."""
     return list(TalkingVideoPayload.model_fields)
-
-
-def fingerprint(body: Mapping[str, Any]) -> str:
-    """Hash a request body independently of the order of its keys.
-
-    Args:
-        body: JSON-ready fields, as `TalkingVideoPayload.body` gives them.
-
-    Returns:
-        64 hexadecimal digits (SHA-256 of the canonical JSON).
-
-    Example:
-        >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
-        True
-    """
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def explain(errors: list[ErrorDetails]) -> dict[str, str]:
-    """Turn pydantic's error list into field → message, without any input value."""
-    return {_field_of(error): _message_of(error) for error in errors}
-
-
-def _field_of(error: ErrorDetails) -> str:
-    return str(error["loc"][0]) if error["loc"] else "payload"
-
-
-def _message_of(error: ErrorDetails) -> str:
-    if error["type"] == "missing":
-        return "is required"
-    if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(_field_of(error), field_names(), n=1)
-        return "is not a field" + (f"; did you mean {close[0]}?" if close else "")
-    return error["msg"].removeprefix("Value error, ")

@@ -8,20 +8,47 @@ ignores keys it does not know, and keeps the raw words that it could not place.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Any
 
-from tfi_notebook.errors import BadResponseError, NotFoundError
+from tfi_notebook.contract.places import SignedUrl, signed_place, stored_at, to_sign
+from tfi_notebook.contract.projects import MappingField, MappingFields, Project
+from tfi_notebook.contract.reading import (
+    bad_answer,
+    decimal_or_none,
+    error_text,
+    first,
+    fraction,
+    mapping,
+    moment,
+    text,
+    unusable,
+)
+from tfi_notebook.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+__all__ = [
+    "JOB_ID_PATTERN",
+    "JobRecord",
+    "JobStatus",
+    "MappingField",
+    "MappingFields",
+    "Project",
+    "SignedUrl",
+    "SubmitReceipt",
+    "decimal_or_none",
+    "error_text",
+    "parse_credits",
+    "parse_triggered",
+]
 
 JOB_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """A job id goes into URLs and file names, so nothing else is taken for one."""
-
-_NOT_FOUND = re.compile(r"not found|no job found", re.IGNORECASE)
 
 
 class JobStatus(StrEnum):
@@ -29,6 +56,8 @@ class JobStatus(StrEnum):
 
     INTENT = "intent"
     """Written down, not yet known to be sent."""
+    ACCEPTED = "accepted"
+    """The service gave an id; no status has been seen yet."""
     QUEUED = "queued"
     PROCESSING = "processing"
     DONE = "done"
@@ -37,6 +66,8 @@ class JobStatus(StrEnum):
     """Refused, or never sent: nothing was made and nothing was charged."""
     UNKNOWN = "unknown"
     """Sent, but the answer was lost: a person has to decide."""
+    WRITTEN_OFF = "written_off"
+    """Was unknown; a person has decided to leave it at that."""
     OTHER = "other"
     """A word of the API that this version does not know; watching goes on."""
 
@@ -56,7 +87,9 @@ class JobStatus(StrEnum):
         return _WORDS.get(str(word).strip().lower(), cls.OTHER)
 
 
-_FINAL = {JobStatus.DONE, JobStatus.FAILED, JobStatus.REJECTED, JobStatus.UNKNOWN}
+_FINAL = {
+    JobStatus.DONE, JobStatus.FAILED, JobStatus.REJECTED, JobStatus.UNKNOWN, JobStatus.WRITTEN_OFF,
+}  # fmt: skip
 _WORDS = {
     "queued": JobStatus.QUEUED,
     "processing": JobStatus.PROCESSING,
@@ -70,31 +103,47 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class SubmitReceipt:
-    """The answer to a submit: the job's id, its first status and the server's remark."""
+    """The answer to a submit: the job's id, its first status and the server's remark.
+
+    Attributes:
+        job_id: the job's id.
+        status: its status; `ACCEPTED` if the answer names none.
+        raw_status: the API's own word for it, "" if the answer names none.
+        message: the server's remark; foreign text, and nothing to branch on.
+        project_id: the project or template as the API resolved it, "" if it does not say.
+    """
 
     job_id: str
     status: JobStatus
     raw_status: str
     message: str = ""
+    project_id: str = ""
 
     @classmethod
     def parse(cls, body: object) -> SubmitReceipt:
         """Read the answer of `POST /jobs/v2` in either generation.
 
         Raises:
-            BadResponseError: no usable job id is in the answer.
+            BadResponseError: no usable job id is in the answer; with what it says instead.
+                Whether a job was made is then not known.
         """
-        fields = _mapping(body)
-        job = _mapping(fields.get("job"))
-        job_id = _first(
+        fields = mapping(body)
+        job = mapping(fields.get("job"))
+        job_id = first(
             fields.get("jobId"), job.get("uuid"), fields.get("uuid"), job.get("id"),
             fields.get("id"), fields.get("job.uuid"),
         )  # fmt: skip
-        word = _first(
+        word = first(
             fields.get("status"), job.get("job_status"), fields.get("job_status"),
-            fields.get("job.job_status"), "queued",
+            fields.get("job.job_status"),
         )  # fmt: skip
-        return cls(_job_id(job_id), JobStatus.parse(word), str(word), _text(fields.get("message")))
+        return cls(
+            job_id=_job_id(job_id, body),
+            status=JobStatus.ACCEPTED if word is None else JobStatus.parse(word),
+            raw_status=_word(word),
+            message=text(fields.get("message")),
+            project_id=_project_id(job) or _project_id(fields),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +154,19 @@ class JobRecord:
     status: JobStatus
     raw_status: str
     message: str = ""
+    """The server's remark, or whatever else it says about a failure; foreign text."""
     output: str | None = None
-    """Storage key or absolute URL of the video, once there is one."""
+    """Storage key or public URL of the video, once there is one: never a signed URL."""
     credit_used: Decimal | None = None
     progress: float | None = None
     """0..1 where the service tells it (TFI's documentation knows no progress)."""
+    project_id: str = ""
+    """The row's `template_id` or `project_id`: one thing under two names."""
+    job_type: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    signed_output: SignedUrl | None = None
+    """The signed URL that the service gave in place of a storage key, if it did."""
 
     @classmethod
     def parse(cls, body: object) -> JobRecord:
@@ -119,66 +176,26 @@ class JobRecord:
             NotFoundError: the answer says that there is no such job (with whatever HTTP status).
             BadResponseError: it is no job row.
         """
-        fields = _mapping(body)
-        job_id = _first(fields.get("uuid"), fields.get("jobId"), fields.get("id"))
-        word = _first(fields.get("job_status"), fields.get("status"))
+        fields = mapping(body)
+        job_id = first(fields.get("uuid"), fields.get("jobId"), fields.get("id"))
+        word = first(fields.get("job_status"), fields.get("status"))
         if job_id is None or word is None:
-            raise _not_a_row(fields)
+            raise unusable(body, "is no job row")
+        place = stored_at(fields)
         return cls(
-            job_id=_job_id(job_id),
+            job_id=_job_id(job_id, body),
             status=JobStatus.parse(word),
-            raw_status=str(word),
-            message=_text(fields.get("message")),
-            output=_output(fields),
+            raw_status=_word(word),
+            message=error_text(fields) or error_text(fields.get("output")),
+            output=to_sign(place),
             credit_used=decimal_or_none(fields.get("credit_used")),
-            progress=_fraction(fields.get("progress")),
+            progress=fraction(fields.get("progress")),
+            project_id=_project_id(fields),
+            job_type=text(fields.get("job_type")),
+            created_at=moment(fields.get("created_at")),
+            updated_at=moment(fields.get("updated_at")),
+            signed_output=signed_place(place),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class SignedUrl:
-    """A temporary URL of a stored file. Its repr hides the URL: it is a bearer credential."""
-
-    url: str
-    expires_at: datetime | None = None
-
-    def __repr__(self) -> str:
-        """Show the expiry and nothing of the URL."""
-        return f"SignedUrl(expires_at={self.expires_at})"
-
-    @classmethod
-    def parse(cls, body: object) -> SignedUrl:
-        """Read the answer of `GET /storage/generate-signed-path`.
-
-        Raises:
-            BadResponseError: it holds no http(s) URL.
-        """
-        fields = _mapping(body)
-        url = _first(fields.get("signedUrl"), fields.get("signed_url"))
-        if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
-            raise BadResponseError("the service gave no signed URL for the file")
-        return cls(url, _expiry(fields.get("expiresAt"), url))
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """An active project of the account."""
-
-    project_id: str
-    name: str
-    project_type: str
-
-    @classmethod
-    def parse_all(cls, body: object) -> list[Project]:
-        """Read `GET /api/provider/projects/active`; rows without an id are left out."""
-        fields = _mapping(body)
-        rows = fields.get("data")
-        mappings = [_mapping(row) for row in rows] if isinstance(rows, list) else []
-        return [
-            cls(str(row["projectId"]), _text(row.get("projectName")), _text(row.get("projectType")))
-            for row in mappings
-            if row.get("projectId")
-        ]
 
 
 def parse_credits(body: object) -> Decimal:
@@ -187,87 +204,36 @@ def parse_credits(body: object) -> Decimal:
     Raises:
         BadResponseError: it holds no finite number.
     """
-    amount = decimal_or_none(_mapping(body).get("credits"))
+    amount = decimal_or_none(mapping(body).get("credits"))
     if amount is None:
-        raise BadResponseError("the service gave no credits")
+        raise unusable(body, "holds no credits")
     return amount
 
 
-def error_text(body: object) -> str:
-    """Return the human text of an error body, wherever the API put it; empty if there is none."""
-    fields = _mapping(body)
-    nested = _mapping(fields.get("error")).get("message")
-    for candidate in (fields.get("message"), nested, fields.get("error"), fields.get("detail")):
-        text = _text(candidate)
-        if text:
-            return text
-    return ""
+def parse_triggered(body: object) -> str:
+    """Read the answer of `POST /jobs/trigger-job` and return the service's remark.
 
-
-def decimal_or_none(value: object) -> Decimal | None:
-    """Return a finite Decimal from a number or numeric text, else None.
-
-    Example:
-        >>> decimal_or_none("12.5"), decimal_or_none(1250), decimal_or_none("many")
-        (Decimal('12.5'), Decimal('1250'), None)
+    Raises:
+        NotFoundError: the answer says that one of the jobs does not exist. Whether the jobs
+            named before it were queued again is not documented.
+        BadResponseError: it holds no remark.
     """
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
+    problem = unusable(body, "is no confirmation")
+    remark = text(mapping(body).get("message"))
+    if isinstance(problem, NotFoundError) or not remark:
+        raise problem
+    return remark
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _first(*candidates: object) -> object:
-    return next((candidate for candidate in candidates if candidate not in (None, "")), None)
-
-
-def _job_id(value: object) -> str:
-    if not JOB_ID_PATTERN.fullmatch(str(value)) or value is None:
-        raise BadResponseError("the service's answer holds no usable job id")
+def _job_id(value: object, body: object) -> str:
+    if not isinstance(value, (str, int)) or not JOB_ID_PATTERN.fullmatch(str(value)):
+        raise bad_answer(body, "holds no usable job id")
     return str(value)
 
 
-def _text(value: object) -> str:
-    if isinstance(value, list):
-        return "; ".join(_text(item) for item in value)
-    return value if isinstance(value, str) else ""
+def _word(value: object) -> str:
+    return "" if value is None else text(str(value))
 
 
-def _not_a_row(fields: Mapping[str, Any]) -> Exception:
-    text = error_text(fields)
-    if _NOT_FOUND.search(text):
-        return NotFoundError("the service knows no such job", status_code=200)
-    return BadResponseError("the service's answer is no job row")
-
-
-def _output(fields: Mapping[str, Any]) -> str | None:
-    output = fields.get("output")
-    nested = _mapping(output)
-    found = _first(
-        nested.get("output"), nested.get("output_url"), nested.get("url"),
-        output if isinstance(output, str) else None, fields.get("output_url"),
-    )  # fmt: skip
-    return found.lstrip("/") if isinstance(found, str) else None
-
-
-def _fraction(value: object) -> float | None:
-    number = decimal_or_none(value)
-    return min(max(float(number), 0.0), 1.0) if number is not None else None
-
-
-def _expiry(stated: object, url: str) -> datetime | None:
-    """The stated time, else the epoch seconds in the URL's `expires` parameter, else unknown."""
-    if isinstance(stated, str):
-        try:
-            return datetime.fromisoformat(stated)
-        except ValueError:
-            pass
-    seconds = decimal_or_none(parse_qs(urlsplit(url).query).get("expires", [None])[0])
-    return datetime.fromtimestamp(float(seconds), UTC) if seconds is not None else None
+def _project_id(fields: Mapping[str, Any]) -> str:
+    return text(first(fields.get("template_id"), fields.get("project_id")))

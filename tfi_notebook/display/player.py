@@ -82,7 +82,8 @@ class VideoView:
         if self.path.stat().st_size > self._max_inline_bytes:
             return {"text/html": _file_player(self.path), "text/plain": repr(self)}
         bundle: dict[str, Any] = dict(video_widget(self.path.read_bytes())._repr_mimebundle_())
-        return bundle | {"text/plain": repr(self)}
+        bundle.pop("text/plain", None)  # the card above says it; a saved notebook needs no more
+        return bundle
 
 
 def video_widget(data: bytes) -> Any:  # noqa: ANN401 - ipywidgets publishes no types

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from tfi_notebook.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +19,18 @@ if TYPE_CHECKING:
     Listener = Callable[[JobSnapshot], None]
 
 _log = logging.getLogger(__name__)
+_lasting = attrgetter(
+    "status", "raw_status", "job_id", "output", "path", "credit_used", "started_at", "finished_at"
+)
+"""The part of a snapshot that is worth an fsync: progress and remarks on the way are not."""
 
 
 class Feed:
     """Takes changed snapshots, writes down what must last, and tells the listeners.
+
+    What cannot be written (a full disk) is kept in memory as owed. It goes to disk together with
+    the next row that is written; until then no new intent can be written either, and so nothing
+    more is submitted.
 
     Everything but `latest`, `snapshots` and `subscribe` belongs to the loop's thread.
     """
@@ -27,24 +38,65 @@ class Feed:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._latest: dict[str, JobSnapshot] = {}
+        self._handed: dict[str, JobSnapshot] = {}
+        self._owed: dict[str, JobSnapshot] = {}
         self._listeners: list[Listener] = []
         self._settled: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
-    def publish(self, row: JobSnapshot) -> None:
-        """Make a snapshot the newest one. It is on disk before anybody hears of it.
+    async def begin(self, intent: JobSnapshot, *, force: bool = False) -> JobSnapshot | None:
+        """Write an intent down and tell of it, unless the same payload was submitted before.
+
+        Returns:
+            None if the intent is on disk; else the earlier submit's row.
+
+        Raises:
+            LedgerError: it could not be written; nothing must be submitted.
+        """
+        owed = tuple(self._owed.values())
+        earlier = await self._ledger.begin(intent, force=force, also=owed)
+        self._paid(owed)
+        if earlier is None:
+            self._handed[intent.key] = intent
+            self._announce(intent)
+        return earlier
+
+    async def publish_async(self, row: JobSnapshot) -> None:
+        """Make a snapshot the newest one, and tell of it once it is on disk.
+
+        If it cannot be written it is told of all the same, and owed to the disk: the service
+        knows the job, and who watches it must not be left with an old status.
+        """
+        if self._is_news(row):
+            owed = self._hand(row)
+            try:
+                await self._ledger.write(*owed, row)
+            except LedgerError as error:
+                row = self._owe(row, error)
+            else:
+                self._paid((*owed, row))
+        self._announce(row)
+
+    async def record(self, row: JobSnapshot) -> None:
+        """Like `publish_async`, for what a person has decided: it is on disk, or it is an error.
+
+        Raises:
+            LedgerError: it could not be written; nothing has changed.
+        """
+        await self._ledger.write(row)
+        self._handed[row.key] = row
+        self._owed.pop(row.key, None)
+        self._announce(row)
+
+    async def flush(self) -> None:
+        """Try once more to write what is owed.
 
         Raises:
             LedgerError: it could not be written.
         """
-        before = self._latest.get(row.key)
-        if before is None or _lasting(before) != _lasting(row):
-            self._ledger.put(row)
-        self._latest[row.key] = row
-        for listener in tuple(self._listeners):
-            try:
-                listener(row)
-            except Exception:  # noqa: BLE001 - a listener's fault is not the job's
-                _log.exception("a listener of job changes failed")
+        owed = tuple(self._owed.values())
+        if owed:
+            await self._ledger.write(*owed)
+            self._paid(owed)
 
     def settle(self, key: str) -> None:
         """Tell those who wait that nothing more will come for this job by itself."""
@@ -62,9 +114,14 @@ class Feed:
         """Return the newest snapshot of the row's job."""
         return self._latest.get(row.key, row)
 
-    def snapshots(self, limit: int | None = None) -> list[JobSnapshot]:
-        """Return the newest snapshots of all jobs in the ledger, newest job first."""
-        return [self.latest(row) for row in self._ledger.recent(limit)]
+    def snapshots(self, limit: int | None = None, **conditions: Any) -> list[JobSnapshot]:  # noqa: ANN401 - passed on
+        """Return the newest snapshots of the jobs in the ledger, newest job first.
+
+        Args:
+            limit: this many at most.
+            **conditions: as `Ledger.select` takes them.
+        """
+        return [self.latest(row) for row in self._ledger.select(limit=limit, **conditions)]
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every change, on the loop's thread; return what ends it."""
@@ -76,9 +133,33 @@ class Feed:
 
         return unsubscribe
 
+    def _is_news(self, row: JobSnapshot) -> bool:
+        before = self._handed.get(row.key)
+        if before is None or _lasting(before) != _lasting(row):
+            return True
+        return row.status.is_final and before.message != row.message
 
-def _lasting(row: JobSnapshot) -> JobSnapshot:
-    """The part of a snapshot that is worth an fsync: progress and remarks on the way are not."""
-    if row.status.is_final:
-        return row.having(progress=None, stale_since=None)
-    return row.having(progress=None, stale_since=None, message="")
+    def _hand(self, row: JobSnapshot) -> tuple[JobSnapshot, ...]:
+        """Note the row as given to the ledger; return what is to be written before it."""
+        self._handed[row.key] = row
+        return tuple(self._owed.values())
+
+    def _owe(self, row: JobSnapshot, error: LedgerError) -> JobSnapshot:
+        if self._handed[row.key] is row:  # else a newer snapshot is already on its way
+            self._owed[row.key] = row
+        _log.warning("not on disk yet: %s", error.message)
+        return row.having(message=f"not in the ledger yet: {error.message}")
+
+    def _paid(self, rows: tuple[JobSnapshot, ...]) -> None:
+        for row in rows:
+            owed = self._owed.get(row.key)
+            if owed is row or self._handed.get(row.key) is row:
+                self._owed.pop(row.key, None)
+
+    def _announce(self, row: JobSnapshot) -> None:
+        self._latest[row.key] = row
+        for listener in tuple(self._listeners):
+            try:
+                listener(row)
+            except Exception:  # noqa: BLE001 - a listener's fault is not the job's
+                _log.exception("a listener of job changes failed")

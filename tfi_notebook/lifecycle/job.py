@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import CancelledError
+from math import isinf, isnan
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display import html
 from tfi_notebook.display.painter import Drawing
-from tfi_notebook.errors import JobFailedError, ServiceError, WaitTimeoutError
+from tfi_notebook.errors import JobFailedError, ServiceError, SettingsError, WaitTimeoutError
+from tfi_notebook.lifecycle.export import Exports
+from tfi_notebook.lifecycle.files import is_whole_mp4
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from tfi_notebook.contract.snapshot import JobSnapshot
     from tfi_notebook.display.painter import Painter
     from tfi_notebook.display.player import VideoView
+    from tfi_notebook.lifecycle.resolve import Resolver
     from tfi_notebook.settings import Settings
 
 T = TypeVar("T")
@@ -29,6 +34,7 @@ class Keeper(Protocol):
 
     settings: Settings
     painter: Painter
+    resolver: Resolver
 
     def latest(self, row: JobSnapshot) -> JobSnapshot:
         """Return the newest snapshot of the row's job."""
@@ -94,7 +100,7 @@ class Job:
     def path(self) -> Path | None:
         """The downloaded mp4; None until it is here."""
         path = self.snapshot.path
-        return path if path and path.is_file() else None
+        return path if path and is_whole_mp4(path) else None
 
     def wait(self, timeout_s: float | None = None) -> Job:
         """Wait until the job has ended and its video is here. Failure is no exception here.
@@ -109,19 +115,28 @@ class Job:
 
         Raises:
             WaitTimeoutError: it is not ended yet; it goes on.
-            ServiceError: the service stopped answering about it.
+            ServiceError: the service stopped answering about it, or the workspace was closed.
+            SettingsError: `timeout_s` is no number, or the job is another service's.
         """
-        waiting = self._keeper.start(self._keeper.settled(self._row))
+        waiting = self._keeper.start(self._settles_within(_limit(timeout_s)))
         try:
-            waiting.result(timeout_s)
-        except TimeoutError:
-            waiting.cancel()
+            settled = waiting.result()
+        except CancelledError:
+            raise ServiceError("the workspace was closed", hint=self._goes_on()) from None
         except KeyboardInterrupt:
             waiting.cancel()
             raise KeyboardInterrupt(f"stopped waiting; {self._goes_on()}") from None
-        else:
-            return self._ended()
-        raise WaitTimeoutError(f"not done after {timeout_s:g} s", hint=self._goes_on())
+        if not settled:
+            raise WaitTimeoutError(f"not done after {timeout_s:g} s", hint=self._goes_on())
+        return self._ended()
+
+    async def _settles_within(self, limit_s: float | None) -> bool:
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._keeper.settled(self._row)
+        except TimeoutError:
+            return False
+        return True
 
     async def done(self) -> Job:
         """Wait like `wait`, without blocking the kernel: `await job.done()`.
@@ -129,8 +144,7 @@ class Job:
         Raises:
             ServiceError: the service stopped answering about it.
         """
-        waiting = self._keeper.start(self._keeper.settled(self._row))
-        await asyncio.wrap_future(waiting)
+        await asyncio.wrap_future(self._keeper.start(self._keeper.settled(self._row)))
         return self._ended()
 
     def download(self) -> Path:
@@ -158,6 +172,49 @@ class Job:
             path, poster=_poster(path), snapshot=self.snapshot, max_inline_bytes=limit
         )
 
+    # -- ways out when the answer to the submit was lost -----------------------------------
+
+    def resubmit(self) -> Job:
+        """Submit the same body again: it is paid for again, in case the lost job exists.
+
+        Look into TFI's studio first. This job is written off once the new one has an id.
+
+        Returns:
+            The new job.
+
+        Raises:
+            LedgerError: this job is not `unknown`, or the ledger cannot be written.
+            SubmitUnknownError: the answer was lost again; both stay `unknown`.
+            ApiError, SourceError: refused, or nothing was sent; this job stays `unknown`.
+        """
+        resolver = self._keeper.resolver
+        return Job(self._keeper, self._keeper.run(resolver.resubmit(self.snapshot)))
+
+    def write_off(self) -> Job:
+        """Leave it at that: the row stays in the ledger as `written_off`, and is never watched.
+
+        The same payload can be submitted afresh afterwards.
+
+        Raises:
+            LedgerError: this job is not `unknown`, or the ledger cannot be written.
+        """
+        self._keeper.run(self._keeper.resolver.write_off(self.snapshot))
+        return self
+
+    def adopt(self, job_id: str) -> Job:
+        """Say which job the lost answer was about, and follow it from now on.
+
+        Args:
+            job_id: the id found in TFI's studio; the service is asked for it first.
+
+        Raises:
+            NotFoundError: the service knows no such job.
+            LedgerError: this job is not `unknown`, the id is already in the ledger, or the
+                ledger cannot be written.
+        """
+        self._keeper.run(self._keeper.resolver.adopt(self.snapshot, job_id))
+        return self
+
     def _ended(self) -> Job:
         if not self.status.is_final:
             raise ServiceError(self.message, hint=self._goes_on())
@@ -170,7 +227,10 @@ class Job:
             raise JobFailedError(text, job_id=self.id or self.key, hint=hint)
 
     def _goes_on(self) -> str:
-        return f"the job goes on; take it up again with tfi.job({(self.id or self.key)!r})"
+        # a local job is rendered by whoever has the local service open
+        when = " while a kernel is open" if self._row.local else ""
+        again = f"tfi.job({(self.id or self.key)!r})"
+        return f"the job goes on{when}; take it up again with {again}"
 
     def _draw(self) -> Drawing:
         row, now = self.snapshot, time.time()
@@ -191,7 +251,7 @@ class Job:
             raise NotImplementedError  # IPython falls back to the MIME bundle
 
 
-class JobList(list[Job]):
+class JobList(Exports, list[Job]):
     """Jobs, newest first; shown in a notebook as one live board."""
 
     def __init__(self, keeper: Keeper, jobs: Iterable[Job]) -> None:
@@ -214,6 +274,19 @@ class JobList(list[Job]):
     def _ipython_display_(self) -> None:
         if not self._keeper.painter.show(self._draw):
             raise NotImplementedError  # IPython falls back to the MIME bundle
+
+
+def _limit(timeout_s: float | None) -> float | None:
+    """Return a wait's limit in s; infinity is none.
+
+    Raises:
+        SettingsError: it is no number.
+    """
+    if timeout_s is None:
+        return None
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or isnan(timeout_s):
+        raise SettingsError("timeout_s must be a number of seconds, or None")
+    return None if isinf(timeout_s) else max(0.0, float(timeout_s))
 
 
 def _poster(path: Path) -> bytes | None:

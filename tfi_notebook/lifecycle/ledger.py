@@ -7,104 +7,144 @@ leaves a row that says so instead of a job nobody remembers. No ledger write, no
 
 from __future__ import annotations
 
-import json
+import atexit
 import os
 import sqlite3
 import threading
+import weakref
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfi_notebook.contract.records import JobStatus
-from tfi_notebook.contract.snapshot import JobSnapshot
 from tfi_notebook.errors import LedgerError
+from tfi_notebook.lifecycle.medium import open_durable, open_reading
+from tfi_notebook.lifecycle.owner import Owner
+from tfi_notebook.lifecycle.rows import SELECT, UNDER_WAY, Entry, enter, read_row
+from tfi_notebook.lifecycle.schema import migrate
+from tfi_notebook.lifecycle.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    seq INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
-    service TEXT NOT NULL,
-    local INTEGER NOT NULL,
-    fingerprint TEXT NOT NULL,
-    body TEXT NOT NULL,
-    status TEXT NOT NULL,
-    raw_status TEXT NOT NULL,
-    job_id TEXT,
-    message TEXT NOT NULL,
-    output TEXT,
-    path TEXT,
-    credit_used TEXT,
-    created_at REAL NOT NULL,
-    started_at REAL,
-    finished_at REAL
-) STRICT;
-CREATE INDEX IF NOT EXISTS jobs_by_fingerprint ON jobs (service, fingerprint);
-CREATE INDEX IF NOT EXISTS jobs_by_job_id ON jobs (job_id);
-CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (service, status);
-"""
-_COLUMNS = (
-    "key", "service", "local", "fingerprint", "body", "status", "raw_status", "job_id",
-    "message", "output", "path", "credit_used", "created_at", "started_at", "finished_at",
-)  # fmt: skip
-_UPSERT = (
-    f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608 - constants only
-    "ON CONFLICT (key) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "key")
-)
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM jobs"  # noqa: S608 - constants only
+    from tfi_notebook.contract.snapshot import JobSnapshot
+    from tfi_notebook.lifecycle.medium import Journal
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+"""What is done within a write transaction; it may be done again if that transaction fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of a job's history: the status that it reached, and when (Unix time in s)."""
+
+    status: JobStatus
+    at: float
 
 
 class Ledger:
-    """A SQLite file with one row for each submit. Safe to use from several threads.
+    """A SQLite file with one row for each submit. Safe to use from several threads and processes.
 
     Args:
         path: the file; it is made with mode 0600, for payloads are nobody else's business.
+        journal: SQLite's journal; by default the one that is safe on the file's disk.
 
     Raises:
         LedgerError: the file cannot be opened, or was written by a newer version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, journal: Journal | None = None) -> None:
         self.path = path
+        self._pid = os.getpid()
         self._lock = threading.Lock()
-        with _as_ledger_error(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._prepare()
+        self._owner = Owner.this().text()
+        with self._as_ledger_error():
+            self._db, self._journal = open_durable(path, journal)
+            migrate(self._db)
+            self._reader = open_reading(path)
+        self._writer = Writer(self._db, self._perform, self._error)
+        # what was taken is written even if nobody closes; a ledger out of use is not kept for it
+        self._at_exit = _closer(weakref.ref(self))
+        atexit.register(self._at_exit)
 
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA busy_timeout = 5000")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        # a lost row would be a paid job that nobody remembers, so every commit is fsynced
-        self._db.execute("PRAGMA synchronous = FULL")
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise LedgerError(
-                f"the ledger {self.path.name} was written by a newer version",
-                hint="update tfi-notebook, or name another file: tfi.connect(ledger=...)",
-            )
-        self._db.executescript(_SCHEMA)
-        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    @property
+    def journal(self) -> str:
+        """How commits reach the disk: `wal`, or `truncate` and why."""
+        return str(self._journal)
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what was taken, and close the file."""
+        atexit.unregister(self._at_exit)
+        if os.getpid() != self._pid:
+            return
+        self._writer.close()
         with self._lock:
-            self._db.close()
+            self._reader.close()
 
-    def put(self, row: JobSnapshot) -> None:
-        """Write a row durably, new or changed.
+    # -- writing ---------------------------------------------------------------------------
+
+    async def write(self, *rows: JobSnapshot) -> None:
+        """Write rows durably, new or changed, all of them or none.
 
         Raises:
-            LedgerError: it could not be written; nothing must be submitted then.
+            LedgerError: they could not be written; nothing must be submitted then.
         """
-        with self._lock, _as_ledger_error(self.path):
-            self._db.execute(_UPSERT, _to_columns(row))
+        await self._enter(Entry(rows))
+
+    def put(self, *rows: JobSnapshot) -> None:
+        """Like `write`, for callers outside of a loop: blocks until the rows are on disk.
+
+        Raises:
+            LedgerError: they could not be written; nothing must be submitted then.
+        """
+        self._check_process()
+        self._writer.do_blocking(Entry(rows))
+
+    async def begin(
+        self, intent: JobSnapshot, *, force: bool = False, also: Iterable[JobSnapshot] = ()
+    ) -> JobSnapshot | None:
+        """Write an intent down, unless the same payload was submitted before.
+
+        Looking and writing are one transaction, so that of several kernels only one submits.
+
+        Args:
+            intent: the new row.
+            force: write it in any case.
+            also: other rows to be written first.
+
+        Returns:
+            None if the intent is on disk; else the earlier row, and nothing was written of it.
+
+        Raises:
+            LedgerError: it could not be written; nothing must be submitted.
+        """
+        return await self._enter(Entry(tuple(also), intent, force))
+
+    async def transact(self, work: Work[T]) -> T:
+        """Do some work in one write transaction; return its result once it is on disk.
+
+        Raises:
+            LedgerError: it could not be written.
+        """
+        self._check_process()
+        result: T = await self._writer.do(work)
+        return result
+
+    def transact_blocking(self, work: Work[T]) -> T:
+        """Like `transact`, for callers outside of a loop.
+
+        Raises:
+            LedgerError: it could not be written.
+        """
+        self._check_process()
+        result: T = self._writer.do_blocking(work)
+        return result
+
+    # -- reading ---------------------------------------------------------------------------
 
     def get(self, key_or_job_id: str) -> JobSnapshot | None:
         """Return the newest row with this key or job id."""
@@ -118,54 +158,116 @@ class Ledger:
 
     def unfinished(self, service: str) -> list[JobSnapshot]:
         """Return the service's rows whose end has not been seen, oldest first."""
-        where = "WHERE service = ? AND status IN ('intent', 'queued', 'processing', 'other')"
-        return self._rows(f"{where} ORDER BY seq", service)
+        return self._rows(f"WHERE service = ? AND status IN ({UNDER_WAY}) ORDER BY seq", service)
 
     def recent(self, limit: int | None = None) -> list[JobSnapshot]:
         """Return rows of every service, newest first."""
-        return self._rows("ORDER BY seq DESC LIMIT ?", -1 if limit is None else limit)
+        return self.select(limit=limit)
+
+    def select(
+        self,
+        *,
+        status: str | Iterable[str] | None = None,
+        service: str | None = None,
+        since: float | datetime | None = None,
+        version: int | Iterable[int] | None = None,
+        limit: int | None = None,
+    ) -> list[JobSnapshot]:
+        """Return the rows that meet every condition, newest first.
+
+        Args:
+            status: one status or several, as `JobStatus` or its word.
+            service: name of the service, as in `JobSnapshot.service`.
+            since: submitted at this Unix time in s, or this moment, or later.
+            version: one model version or several.
+            limit: this many rows at most.
+        """
+        wanted = [
+            ("status", None if status is None else _several(status)),
+            ("service", None if service is None else [service]),
+            ("json_extract(body, '$.version')", None if version is None else _several(version)),
+        ]
+        parts = [(f"{name} IN ({', '.join('?' * len(of))})", of) for name, of in wanted if of]
+        empty = any(of == [] for _, of in wanted)
+        if since is not None:
+            moment = since.timestamp() if isinstance(since, datetime) else since
+            parts.append(("created_at >= ?", [moment]))
+        where = f"WHERE {' AND '.join(text for text, _ in parts)}" if parts else ""
+        values = [value for _, of in parts for value in of]
+        most = 0 if empty else -1 if limit is None else limit
+        return self._rows(f"{where} ORDER BY seq DESC LIMIT ?", *values, most)
+
+    def history(self, key: str) -> list[Transition]:
+        """Return every status that a job has had, in order, with the moment of each."""
+        query = "SELECT status, at FROM transitions WHERE key = ? ORDER BY step"
+        return [Transition(JobStatus(word), at) for word, at in self.query(query, key)]
+
+    def intents(self, service: str) -> list[tuple[JobSnapshot, Owner | None]]:
+        """Return the service's rows that are not known to be sent, each with its owner."""
+        where = "WHERE service = ? AND status = 'intent' ORDER BY seq"
+        owners = self.query(f"SELECT key, owner FROM jobs {where}", service)  # noqa: S608 - constants
+        known = {key: Owner.parse(text) for key, text in owners}
+        return [(row, known.get(row.key)) for row in self._rows(where, service)]
 
     def check(self) -> str:
         """Return `ok`, or what SQLite's own quick check finds wrong with the file."""
-        with self._lock, _as_ledger_error(self.path):
-            return str(self._db.execute("PRAGMA quick_check").fetchone()[0])
+        return str(self.query("PRAGMA quick_check")[0][0])
+
+    def query(self, sql: str, *parameters: object) -> list[Any]:
+        """Return what a reading statement finds.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        self._check_process()
+        with self._lock, self._as_ledger_error():
+            return self._reader.execute(sql, parameters).fetchall()
+
+    # -- inside ----------------------------------------------------------------------------
 
     def _rows(self, where: str, *parameters: object) -> list[JobSnapshot]:
-        with self._lock, _as_ledger_error(self.path):
-            found = self._db.execute(f"{_SELECT} {where}", parameters).fetchall()
-        return [_from_columns(columns) for columns in found]
+        return [read_row(columns) for columns in self.query(f"{SELECT} {where}", *parameters)]
+
+    async def _enter(self, entry: Entry) -> JobSnapshot | None:
+        self._check_process()
+        earlier: JobSnapshot | None = await self._writer.do(entry)
+        return earlier
+
+    def _perform(self, db: sqlite3.Connection, tasks: list[Any]) -> list[Any]:
+        entries = [task for task in tasks if isinstance(task, Entry)]
+        entered = iter(enter(db, entries, self._owner))
+        return [next(entered) if isinstance(task, Entry) else task(db) for task in tasks]
+
+    def _check_process(self) -> None:
+        """A forked child has neither the writer's thread nor the right to use the connections."""
+        if os.getpid() != self._pid:
+            raise LedgerError("the ledger was opened before a fork", hint="call tfi.connect() here")
+
+    def _error(self, error: Exception) -> LedgerError:
+        return LedgerError(
+            f"the ledger {self.path.name} cannot be used: {error}",
+            hint="check space and rights of its folder, or name another: tfi.connect(ledger=...)",
+        )
+
+    @contextmanager
+    def _as_ledger_error(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            failure = self._error(error)
+        else:
+            return
+        raise failure
 
 
-@contextmanager
-def _as_ledger_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        reason = str(error)
-    else:
-        return
-    raise LedgerError(
-        f"the ledger {path.name} cannot be used: {reason}",
-        hint="check space and rights of its folder, or name another: tfi.connect(ledger=...)",
-    )
+def _several(value: object) -> list[Any]:
+    return [value] if isinstance(value, str | int) else list(value)  # type: ignore[call-overload]
 
 
-def _to_columns(row: JobSnapshot) -> tuple[Any, ...]:
-    values = {name: getattr(row, name) for name in _COLUMNS}
-    values["local"] = int(row.local)
-    values["body"] = json.dumps(row.body)
-    values["status"] = row.status.value
-    values["path"] = str(row.path) if row.path else None
-    values["credit_used"] = str(row.credit_used) if row.credit_used is not None else None
-    return tuple(values.values())
+def _closer(reference: weakref.ref[Ledger]) -> Any:  # noqa: ANN401 - a plain callback
+    def close() -> None:
+        ledger = reference()
+        if ledger is not None:
+            ledger.close()
 
-
-def _from_columns(columns: tuple[Any, ...]) -> JobSnapshot:
-    values = dict(zip(_COLUMNS, columns, strict=True))
-    values["local"] = bool(values["local"])
-    values["body"] = json.loads(values["body"])
-    values["status"] = JobStatus(values["status"])
-    values["path"] = Path(values["path"]) if values["path"] else None
-    used = values["credit_used"]
-    values["credit_used"] = Decimal(used) if used is not None else None
-    return JobSnapshot(**values)
+    return close

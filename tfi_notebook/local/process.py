@@ -99,7 +99,14 @@ class WorkerProcess:
                     env=_environment(),
                 )
         except OSError as error:
-            raise ServiceError(f"the render process cannot be started ({error})") from error
+            reason = str(error)
+        else:
+            self._attend(name)
+            return
+        # raised outside: the frames inside hold the environment
+        raise ServiceError(f"the render process cannot be started ({reason})")
+
+    def _attend(self, name: str) -> None:
         atexit.register(self.close)
         self._watcher = threading.Thread(
             target=self._watch, args=(self._process, name), name="tfi-worker-watch", daemon=True
@@ -137,7 +144,8 @@ def _close_input(process: subprocess.Popen[bytes]) -> None:
 def _environment() -> dict[str, str]:
     """Return the environment in which the worker finds this package where this process did."""
     folder = str(Path(tfi_notebook.__file__).parents[1])
+    handed = {name: value for name, value in os.environ.items() if name != "TFI_API_KEY"}
     if folder.endswith("-packages"):  # installed; the worker finds it by itself
-        return dict(os.environ)
-    known = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{known}" if known else folder}
+        return handed
+    known = handed.get("PYTHONPATH")
+    return {**handed, "PYTHONPATH": f"{folder}{os.pathsep}{known}" if known else folder}

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, Security
 from fastapi.responses import FileResponse, JSONResponse
+from fastapi.security import APIKeyHeader
+from starlette.exceptions import HTTPException
 
 from tfi_notebook.contract.local import LOCAL_PROJECT_ID
-from tfi_notebook.contract.payloads import TalkingVideoPayload
 from tfi_notebook.errors import (
-    ApiError,
     AuthError,
     NotFoundError,
     PayloadError,
@@ -26,7 +26,11 @@ from tfi_notebook.errors import (
     SourceError,
     TfiError,
 )
-from tfi_notebook.local.sources import SAMPLES, Admission, wire_error
+from tfi_notebook.local.dialect import PROJECT, Dialect
+from tfi_notebook.local.forms import name_in, talking_video
+from tfi_notebook.local.openapi import UNLISTED, Pages, document
+from tfi_notebook.local.replies import AsciiJson, answer_defect, answer_error, answer_no_route
+from tfi_notebook.local.sources import SAMPLES, Admission
 from tfi_notebook.local.store import QUEUED, STARTED
 from tfi_notebook.settings import Limits
 
@@ -36,22 +40,11 @@ if TYPE_CHECKING:
 
     from tfi_notebook.local.store import Store
 
-JOB_TYPE: Final = "ai_talking_video"
 SIGNED_FOR_S: Final = 3600
 BODY_MAX_BYTES: Final = Limits().json_max_bytes
 UPLOAD_MAX_BYTES: Final = Limits().upload_max_bytes
+PATH_MAX_CHARS: Final = 1024
 
-_PROJECT = {
-    "projectId": LOCAL_PROJECT_ID,
-    "projectName": "Local project",
-    "projectType": JOB_TYPE,
-    "startDate": None,
-    "endDate": None,
-}
-_FIELDS = {
-    "image_url": {"label": "Picture", "instructionType": "image"},
-    "audio_url": {"label": "Narration", "instructionType": "audio"},
-}
 _NOT_FOUND, _TOO_LARGE = 404, 413
 _log = logging.getLogger(__name__)
 
@@ -66,6 +59,7 @@ class Desk:
         api_key: the key that `x-api-key` must equal.
         base_url: the service's own address, for the URLs it gives out.
         on_enqueued: called when there is work for the worker.
+        dialect: how requests and answers are worded.
     """
 
     store: Store
@@ -73,6 +67,7 @@ class Desk:
     api_key: str
     base_url: str
     on_enqueued: Callable[[], None]
+    dialect: Dialect
 
     async def check_key(self, request: Request) -> None:
         """Refuse a request without the key."""
@@ -82,37 +77,50 @@ class Desk:
 
     async def create_job(self, request: Request) -> JSONResponse:
         """POST /jobs/v2."""
-        payload = _payload(_json(await _read(request, BODY_MAX_BYTES)))
-        image, audio = await self.admission.admit(payload)
+        payload = self.dialect.payload(_object(await _read(request, BODY_MAX_BYTES)))
+        try:
+            image, audio = await self.admission.admit(talking_video(payload))
+        except SourceError as error:
+            error.field = name_in(payload, error.field)
+            raise
         job_id = self.store.enqueue(payload.body(), image, audio)
         self._ring()
-        message = "queued for the local renderer (not TFI's model)"
-        receipt = {"jobId": job_id, "status": "queued", "message": message}
-        return JSONResponse(receipt, status_code=202)
+        return _json(*self.dialect.receipt(job_id, payload))
 
-    async def job(self, job_id: str) -> dict[str, Any]:
-        """GET /jobs/{id}; an unknown id is answered with 200, as the API does."""
+    async def job(self, job_id: str) -> JSONResponse:
+        """GET /jobs/{id}."""
         row = self.store.job(job_id)
         if row is None:
-            return {"message": "Job not found"}
+            return _json(*self.dialect.no_job())
         if row["status"] == STARTED and row["lease_until"] < time.time():
             self._ring()  # whoever rendered it is gone; the worker takes it over
-        return self._job_row(row)
+        return _json(200, self.dialect.row(row, self._remark(row)))
+
+    async def trigger(self, request: Request) -> JSONResponse:
+        """POST /jobs/trigger-job: failed jobs are queued once more, all others left as they are."""
+        ids = _ids(_object(await _read(request, BODY_MAX_BYTES)))
+        requeued = self.store.requeue(ids)
+        if requeued is None:
+            return _json(*self.dialect.nothing_triggered())
+        if requeued:
+            self._ring()
+        return _json(201, {"message": f"Job triggered (failed jobs queued once more: {requeued})"})
 
     async def sign(self, path: str = "") -> JSONResponse:
         """GET /storage/generate-signed-path."""
         if not path:
-            return JSONResponse({"error": "Path query parameter is required"}, status_code=400)
-        if self.store.files.output_path(path) is None:
+            return _json(*self.dialect.no_path())
+        is_there = self.store.files.output_path(path) is not None
+        if not is_there and (len(path) > PATH_MAX_CHARS or not self.dialect.signs_any_path):
             raise NotFoundError("File not found", status_code=_NOT_FOUND)
         expires = int(time.time()) + SIGNED_FOR_S
         query = urlencode({"token": self.store.files.sign(path, expires), "expires": expires})
         url = f"{self.base_url}/files/{quote(path)}?{query}"
-        return JSONResponse({"signedUrl": url, "expiresAt": _iso(expires)})
+        return _json(200, self.dialect.signed(url, expires))
 
     async def file(self, key: str, token: str = "", expires: str = "") -> FileResponse:
         """GET /files/{key}: no key needed, the URL is the credential."""
-        until = int(expires) if expires.isascii() and expires.isdecimal() else 0
+        until = int(expires) if re.fullmatch(r"[0-9]{1,12}", expires) else 0
         if not self.store.files.token_is_valid(key, until, token):
             raise AuthError("the link is not valid", status_code=403, hint="sign the path again")
         if until < time.time():
@@ -125,17 +133,13 @@ class Desk:
 
     async def projects(self) -> dict[str, Any]:
         """GET /api/provider/projects/active."""
-        return {"message": "Success", "data": [_PROJECT]}
+        return {"message": "Success", "data": [dict(PROJECT)]}
 
     async def mapping_fields(self, project_id: str) -> dict[str, Any]:
         """GET /api/provider/projects/{id}/mapping-fields."""
         if project_id != LOCAL_PROJECT_ID:
             raise NotFoundError("Project not found", status_code=_NOT_FOUND)
-        named = {key: _PROJECT[key] for key in ("projectId", "projectName", "projectType")}
-        return {
-            "message": "Success",
-            "data": named | {"fields": _FIELDS, "fetchedAt": _iso(time.time())},
-        }
+        return self.dialect.mapping_fields(time.time())
 
     async def add_asset(self, request: Request, name: str = "") -> JSONResponse:
         """POST /local/assets: the raw body becomes a file with a URL."""
@@ -146,7 +150,7 @@ class Desk:
             if not sink.size_bytes:
                 raise RejectedError("the file is empty", status_code=400)
         answer = {"url": f"{self.base_url}/assets/{sink.asset}", "size_bytes": sink.size_bytes}
-        return JSONResponse(answer, status_code=201)
+        return _json(201, answer)
 
     async def asset(self, name: str) -> FileResponse:
         """GET /assets/{name}: no key needed, like any URL a payload may name."""
@@ -167,33 +171,23 @@ class Desk:
         except ServiceError:
             _log.exception("the job waits in the queue")
 
-    def _job_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        body, message = row["body"], row["message"]
-        if row["status"] == QUEUED:
-            ahead = self.store.position(row["id"])
-            message = f"queued locally, {ahead} before it" if ahead else "queued locally, next"
-        return {
-            "uuid": row["id"],
-            "user_id": "local",
-            "template_id": body["project_id"],
-            "input": body,
-            "output": {"output": row["output"]} if row["output"] else None,
-            "values": body["values"],
-            "job_status": row["status"],
-            "job_type": body["job_type"],
-            "credit_used": "0",
-            "created_at": _iso(row["created_at"]),
-            "updated_at": _iso(row["updated_at"]),
-            "message": message,
-            "progress": row["progress"],
-        }
+    def _remark(self, row: Mapping[str, Any]) -> str:
+        if row["status"] != QUEUED:
+            return str(row["message"])
+        ahead = self.store.position(row["id"])
+        return f"queued locally, {ahead} before it" if ahead else "queued locally, next"
 
 
 def build_app(desk: Desk) -> FastAPI:
-    """Return the app whose requests `desk` answers."""
-    keyed = APIRouter(dependencies=[Depends(desk.check_key)], default_response_class=JSONResponse)
+    """Return the app whose requests `desk` answers; it documents itself at /openapi.json."""
+    pages = Pages(desk.dialect)
+    header = APIKeyHeader(name="x-api-key", auto_error=False)
+    keyed = APIRouter(
+        dependencies=[Security(header), Depends(desk.check_key)], default_response_class=AsciiJson
+    )
     with_key: list[tuple[str, str, Callable[..., Any]]] = [
         ("POST", "/jobs/v2", desk.create_job),
+        ("POST", "/jobs/trigger-job", desk.trigger),
         ("GET", "/jobs/{job_id}", desk.job),
         ("GET", "/storage/generate-signed-path", desk.sign),
         ("GET", "/auth/credits", desk.credits),
@@ -202,8 +196,8 @@ def build_app(desk: Desk) -> FastAPI:
         ("POST", "/local/assets", desk.add_asset),
     ]
     for method, path, handler in with_key:
-        keyed.add_api_route(path, handler, methods=[method], response_model=None)
-    keyless = APIRouter()
+        keyed.add_api_route(path, handler, methods=[method], **pages.of(handler))
+    keyless = APIRouter(default_response_class=AsciiJson)
     without_key: list[tuple[str, Callable[..., Any]]] = [
         ("/files/{key:path}", desk.file),
         ("/assets/{name}", desk.asset),
@@ -211,55 +205,36 @@ def build_app(desk: Desk) -> FastAPI:
         ("/local/health", desk.health),
     ]
     for path, handler in without_key:
-        keyless.add_api_route(path, handler, methods=["GET", "HEAD"], response_model=None)
-    app = FastAPI(title="tfi-notebook local service", openapi_url=None)
+        keyless.add_api_route(path, handler, methods=["GET"], **pages.of(handler))
+        keyless.add_api_route(path, handler, methods=["HEAD"], **UNLISTED)
+    app = document(FastAPI(title="tfi-notebook local service", docs_url=None, redoc_url=None))
     app.include_router(keyed)
     app.include_router(keyless)
-    app.add_exception_handler(TfiError, _answer_error)
-    app.add_exception_handler(Exception, _answer_defect)
+    app.add_exception_handler(TfiError, answer_error)
+    app.add_exception_handler(HTTPException, answer_no_route)
+    app.add_exception_handler(Exception, answer_defect)
     return app
 
 
-async def _answer_error(_request: Request, error: Exception) -> JSONResponse:
-    """Answer a typed error in the API's form, with the fields that bring the class back."""
-    assert isinstance(error, TfiError), "registered for no other class"
-    fields = wire_error(error)
-    status, name = _status(error)
-    problems: dict[str, str] = fields.get("problems", {})
-    messages = [f"{field}: {text}" for field, text in problems.items()] or [error.message]
-    # 503: the queue could not be written, so nothing was made and asking again is safe
-    headers = {"retry-after": "2"} if status == 503 else None  # noqa: PLR2004 - an HTTP status
-    answer = fields | {"message": messages, "error": name, "statusCode": status}
-    return JSONResponse(answer, status_code=status, headers=headers)
+def _json(status_code: int, body: dict[str, Any]) -> JSONResponse:
+    return AsciiJson(body, status_code=status_code)
 
 
-async def _answer_defect(_request: Request, error: Exception) -> JSONResponse:
-    _log.error("the local service has a defect", exc_info=error)
-    answer = {"message": "the local service failed", "error": type(error).__name__}
-    return JSONResponse(answer, status_code=500)
-
-
-def _status(error: TfiError) -> tuple[int, str]:
-    if isinstance(error, (SourceError, PayloadError)):
-        return 400, "Bad Request"
-    status = error.status_code if isinstance(error, ApiError) else 500
-    return status, type(error).__name__.removesuffix("Error")
-
-
-def _payload(fields: object) -> TalkingVideoPayload:
-    if not isinstance(fields, dict) or "self" in fields:
-        raise PayloadError({"payload": "must be a JSON object with the API's fields"})
-    payload = TalkingVideoPayload(**fields)
-    if payload.job_type != JOB_TYPE:
-        raise PayloadError({"job_type": f"the local service renders {JOB_TYPE} only"})
-    return payload
-
-
-def _json(raw: bytes) -> object:
+def _object(raw: bytes) -> dict[str, Any]:
     try:
-        return json.loads(raw)
+        fields = json.loads(raw)
     except (ValueError, RecursionError):
         raise PayloadError({"payload": "the body is no JSON"}) from None
+    if not isinstance(fields, dict):
+        raise PayloadError({"payload": "must be a JSON object with the API's fields"})
+    return fields
+
+
+def _ids(fields: dict[str, Any]) -> list[str]:
+    ids = fields.get("ids")
+    if not isinstance(ids, list) or not ids or not all(isinstance(item, str) for item in ids):
+        raise PayloadError({"ids": "must be a list of job ids, one at least"})
+    return ids
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:
@@ -279,8 +254,3 @@ def _file_response(path: Path | None) -> FileResponse:
     if path is None:
         raise NotFoundError("File not found", status_code=_NOT_FOUND)
     return FileResponse(path)
-
-
-def _iso(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Self
 
+    from tfi_notebook.local.dialect import DialectName
     from tfi_notebook.local.store import Store
 
     AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
@@ -28,6 +29,7 @@ def create_app(
     base_url: str,
     on_enqueued: Callable[[], None],
     allow_private_urls: bool = False,
+    dialect: DialectName = "reference",
 ) -> AsgiApp:
     """Return the API as an ASGI app.
 
@@ -38,18 +40,21 @@ def create_app(
             to, besides `tfi.localhost` and, for a loopback address, the names of loopback.
         on_enqueued: called after a job was queued; must return at once.
         allow_private_urls: also fetch pictures and sounds from loopback and private networks.
+        dialect: which generation of the API's pages it speaks, `reference` or `current`.
 
     Raises:
         MissingExtraError: the packages of the extra `local` are not installed.
+        SettingsError: there is no such dialect.
     """
     require()
-    from tfi_notebook.local.guard import Guard, allowed_hosts  # noqa: PLC0415 - after require
+    from tfi_notebook.local.dialect import dialect_of  # noqa: PLC0415 - after require
+    from tfi_notebook.local.guard import Guard, allowed_hosts  # noqa: PLC0415 - the same
     from tfi_notebook.local.routes import Desk, build_app  # noqa: PLC0415 - the same
     from tfi_notebook.local.sources import Admission  # noqa: PLC0415 - the same
 
     base_url = base_url.rstrip("/")
     admission = Admission(store, base_url=base_url, allow_private_urls=allow_private_urls)
-    desk = Desk(store, admission, api_key, base_url, on_enqueued)
+    desk = Desk(store, admission, api_key, base_url, on_enqueued, dialect_of(dialect))
     return Guard(build_app(desk), allowed_hosts(base_url))
 
 
@@ -61,6 +66,7 @@ class LocalService:
         base_url: address under which the app is reached.
         api_key: what the header `x-api-key` must hold.
         allow_private_urls: also fetch pictures and sounds from loopback and private networks.
+        dialect: which generation of the API's pages it speaks, `reference` or `current`.
 
     Attributes:
         app: the ASGI app.
@@ -69,6 +75,7 @@ class LocalService:
     Raises:
         MissingExtraError: the packages of the extra `local` are not installed.
         ServiceError: the folder cannot be used.
+        SettingsError: there is no such dialect.
     """
 
     def __init__(
@@ -78,6 +85,7 @@ class LocalService:
         base_url: str = LOCAL_BASE_URL,
         api_key: str = "local",
         allow_private_urls: bool = False,
+        dialect: DialectName = "reference",
     ) -> None:
         require()
         from tfi_notebook.local.process import WorkerProcess  # noqa: PLC0415 - not for a client
@@ -91,6 +99,7 @@ class LocalService:
             base_url=base_url,
             on_enqueued=self.ensure_worker,
             allow_private_urls=allow_private_urls,
+            dialect=dialect,
         )
         if self.store.has_work():
             self.ensure_worker()

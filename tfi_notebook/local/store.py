@@ -19,61 +19,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfi_notebook.errors import ServiceError
 from tfi_notebook.local.files import FileRoom, output_key
+from tfi_notebook.local.statements import (
+    CLAIM,
+    END_LOST,
+    LOST_MESSAGE,
+    REQUEUE,
+    SCHEMA,
+    TRIES_MAX,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 LEASE_S: Final = 10.0
-TRIES_MAX: Final = 2
 BUSY_TIMEOUT_S: Final = 5.0
 
 QUEUED, STARTED, SUCCESS, FAILED = "QUEUED", "STARTED", "SUCCESS", "FAILED"
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    body TEXT NOT NULL,
-    image TEXT NOT NULL,
-    audio TEXT NOT NULL,
-    status TEXT NOT NULL,
-    message TEXT NOT NULL DEFAULT '',
-    progress REAL NOT NULL DEFAULT 0,
-    output TEXT,
-    tries INTEGER NOT NULL DEFAULT 0,
-    worker TEXT,
-    token TEXT,
-    lease_until REAL,
-    created_at REAL NOT NULL,
-    updated_at REAL NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS open_jobs ON jobs (status, seq) WHERE status IN ('QUEUED', 'STARTED');
-CREATE INDEX IF NOT EXISTS claims ON jobs (token) WHERE token IS NOT NULL;
-CREATE TABLE IF NOT EXISTS verdicts (
-    asset TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    error TEXT NOT NULL,
-    PRIMARY KEY (asset, kind)
-) STRICT;
-"""
-_CLAIM = """
-UPDATE jobs SET status = 'STARTED', worker = :worker, token = :token, lease_until = :until,
-    tries = tries + 1, progress = 0, message = 'rendering locally', updated_at = :now
-WHERE seq = (
-    SELECT seq FROM jobs
-    WHERE status = 'QUEUED' OR (status = 'STARTED' AND lease_until < :now AND tries < :most)
-    ORDER BY seq LIMIT 1)
-RETURNING id, token, body, image, audio, tries
-"""
-_END_LOST = """
-UPDATE jobs SET status = 'FAILED', message = :message, updated_at = :now
-WHERE status = 'STARTED' AND lease_until < :now AND tries >= :most
-"""
-_LOST_MESSAGE = (
-    f"the rendering process ended unexpectedly, {TRIES_MAX} times"
-    " → try a smaller output_size, or look into the service's worker.log"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +66,7 @@ class Claim:
     @property
     def output(self) -> str:
         """Storage key of the video."""
-        return output_key(self.body["project_id"], self.job_id)
+        return output_key(self.body.get("template_id") or self.body["project_id"], self.job_id)
 
 
 class Store:
@@ -130,7 +92,7 @@ class Store:
         self._db.row_factory = sqlite3.Row
         with self._access() as db:
             # NORMAL survives a killed process; a power cut may lose the last free renderings
-            db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
+            db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {SCHEMA}")
 
     def close(self) -> None:
         """Close the queue's file; a second call does nothing."""
@@ -178,6 +140,21 @@ class Store:
             )
         )
 
+    def requeue(self, job_ids: Sequence[str]) -> int | None:
+        """Put failed jobs back at their places in the queue, with all their tries.
+
+        Args:
+            job_ids: the jobs; those that have not failed are left as they are.
+
+        Returns:
+            How many were put back; None, and nothing done, if one of the ids is no job.
+        """
+        ids = json.dumps(sorted(set(job_ids)))
+        unknown = "SELECT 1 FROM json_each(:ids) WHERE value NOT IN (SELECT id FROM jobs) LIMIT 1"
+        if self._run(unknown, {"ids": ids}):  # jobs are never removed, so this stays true
+            return None
+        return len(self._run(REQUEUE, {"ids": ids}))
+
     def verdict(self, asset: str, kind: str) -> dict[str, Any] | None:
         """Return what a check of an asset found: the error's fields, {} for none; None if new."""
         found = self._run(
@@ -209,10 +186,10 @@ class Store:
         """
         if not self.has_work():  # a read, so that idle workers take no write lock
             return None
-        self._run(_END_LOST, {"most": TRIES_MAX, "message": _LOST_MESSAGE})
+        self._run(END_LOST, {"most": TRIES_MAX, "message": LOST_MESSAGE})
         until, token = time.time() + lease_s, uuid.uuid4().hex
         rows = self._run(
-            _CLAIM, {"worker": worker, "token": token, "until": until, "most": TRIES_MAX}
+            CLAIM, {"worker": worker, "token": token, "until": until, "most": TRIES_MAX}
         )
         if not rows:
             return None

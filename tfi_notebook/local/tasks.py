@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tfi_notebook.errors import RenderError, TfiError
 from tfi_notebook.http import redact
+from tfi_notebook.local.forms import ignored, render_fields
 from tfi_notebook.local.store import Claim, Store
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def done_message(body: Mapping[str, object], wall_s: float, duration_s: float) -
         f"rendered locally in {wall_s:.1f} s ({wall_s / duration_s:.2f} x real time);"
         " not TFI's model"
     )
-    ignored = [name for name in ("values", "is_clone_required") if body.get(name)]
-    return f"{text}; no effect locally: {', '.join(ignored)}" if ignored else text
+    without_effect = ", ".join(ignored(body))
+    return f"{text}; no effect locally: {without_effect}" if without_effect else text
 
 
 def _render(store: Store, claim: Claim) -> Outcome:
@@ -97,8 +98,9 @@ def _render(store: Store, claim: Claim) -> Outcome:
     image, audio = (store.files.asset_path(name) for name in (claim.image, claim.audio))
     if image is None or audio is None:
         return Outcome("the job's files are no longer in the local store → submit it again")
-    taken = {option.name for option in fields(RenderOptions)} & claim.body.keys()
-    options = RenderOptions(**{name: claim.body[name] for name in taken})
+    wanted = render_fields(claim.body)
+    taken = {option.name for option in fields(RenderOptions)} & wanted.keys()
+    options = RenderOptions(**{name: wanted[name] for name in taken})
     started = time.perf_counter()
     part = store.files.part_path(claim.part)
     report: RenderReport = render(image, audio, part, options, progress=_Progress(store, claim))

@@ -90,12 +90,20 @@ def find_face(rgb: NDArray[np.uint8], *, field: str | None = None) -> Face:
         face = _first_real(rgb, detections)
         if face is not None:
             return face
-    raise NoFaceError(
-        f"no face was found in the picture of {rgb.shape[1]}x{rgb.shape[0]} px "
-        f"(best detector score {best:.2f} of 1; {DETECTION_SCORE_MIN} and a clear view of eyes "
-        "and mouth are needed)",
-        score=best,
-        field=field,
+    raise NoFaceError(_why_not(rgb, best), score=best, field=field)
+
+
+def _why_not(rgb: NDArray[np.uint8], best: float) -> str:
+    """Say which of the two gates has refused: the detector's, or that of eyes and mouth."""
+    where = f"in the picture of {rgb.shape[1]}x{rgb.shape[0]} px"
+    if best < DETECTION_SCORE_MIN:
+        return (
+            f"no face was found {where} (best detector score {best:.2f} of 1; at least "
+            f"{DETECTION_SCORE_MIN} is needed)"
+        )
+    return (
+        f"something like a face was found {where} (detector score {best:.2f} of 1), but its eyes "
+        "and mouth are not clear: is it upright, sharp and at least 60 px wide?"
     )
 
 

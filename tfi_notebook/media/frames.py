@@ -130,7 +130,8 @@ def _decoded(data: bytes, name: str, field: str | None) -> NDArray[np.uint8]:
     except cv2.error as cause:
         raise NotAPictureError(f"the {name} file cannot be decoded", field=field) from cause
     if bgr is None:
-        raise NotAPictureError(f"the {name} file is damaged", field=field)
+        hint = "open it in a picture viewer and save it again"
+        raise NotAPictureError(f"the {name} file is damaged or cut short", field=field, hint=hint)
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 

@@ -65,3 +65,10 @@ class Look:
 def style_of(kind: Any, **values: Any) -> Any:  # noqa: ANN401 - ipywidgets publishes no types
     """Make a style for a kind of widget; the style classes themselves are not all public."""
     return kind.style.klass(**values)
+
+
+def close_all(widgets: tuple[Any, ...]) -> None:
+    """Take widgets and everything inside them off the page."""
+    for widget in widgets:
+        close_all(getattr(widget, "children", ()))
+        widget.close()

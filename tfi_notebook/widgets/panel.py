@@ -16,7 +16,7 @@ from tfi_notebook.display import html, words
 from tfi_notebook.errors import PayloadError, TfiError
 from tfi_notebook.http import redact
 from tfi_notebook.widgets.form import Form
-from tfi_notebook.widgets.look import Look
+from tfi_notebook.widgets.look import Look, close_all
 from tfi_notebook.widgets.results import Results
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
         self._pending: set[Future[Any]] = set()
         self._error_text = ""
         self._done_text = ""
-        self.form = Form(self._look, _first_values(workspace), uploads=workspace.settings.local)
+        uploads = workspace.settings.takes_files
+        self.form = Form(self._look, _first_values(workspace), uploads=uploads)
         self.results = Results(workspace, self._look, self._guard)
         self._make_lines()
         super().__init__(self._arranged(), layout=self._look.block, _dom_classes=("tfi-panel",))
@@ -124,7 +125,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
         """Take the panel off the page and listen no more. Jobs go on."""
         self._loading.cancel()  # a submit that is under way is left to end
         self.results.close()
-        _close_all(self.children)
+        close_all(self.children)
         super().close()
 
     # -- building --------------------------------------------------------------------------
@@ -232,6 +233,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
             url = await self._workspace.asset_async(data, file_name)
         except TfiError as error:
             with self._guard:
+                source.fill("")  # what stood there before is not what was meant
                 self.form.blame(source.name, error.message)
             raise
         with self._guard:
@@ -292,9 +294,3 @@ def _badge_words(workspace: Workspace, amount: Decimal | None) -> str:
 
 def _badge_html(text: str) -> str:
     return html.root(f"<b>AI talking video</b> {html.badge(text)}")
-
-
-def _close_all(children: tuple[Any, ...]) -> None:
-    for child in children:
-        _close_all(getattr(child, "children", ()))
-        child.close()

@@ -1,0 +1,70 @@
+"""The local service of this process: one for each folder, shared by the workspaces that use it.
+
+Opening a workspace again and again, as a cell that is run again does, must not start a renderer
+each time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tfi_notebook.local.service import LocalService
+    from tfi_notebook.settings import Settings
+
+_lock = threading.Lock()
+_open: dict[Path, LocalService] = {}
+_users: dict[Path, int] = {}
+
+
+def borrow(settings: Settings) -> LocalService:
+    """Return the local service of a connection's data folder, opened at its first use.
+
+    Args:
+        settings: a connection whose service runs in this process.
+
+    Raises:
+        MissingExtraError: its packages are not installed.
+        SettingsError: its folder cannot be used.
+    """
+    from tfi_notebook.local.service import LocalService  # noqa: PLC0415 - an optional extra
+
+    root = _root(settings)
+    with _lock:
+        if root not in _open:
+            key = settings.api_key.reveal()
+            _open[root] = LocalService(root, base_url=settings.base_url, api_key=key)
+        _users[root] = _users.get(root, 0) + 1
+        return _open[root]
+
+
+def give_back(settings: Settings) -> None:
+    """Say that a workspace needs the service no more; the last one closes it."""
+    root = _root(settings)
+    with _lock:
+        _users[root] -= 1
+        if _users[root]:
+            return
+        del _users[root]
+        service = _open.pop(root)
+    service.close()
+
+
+def _root(settings: Settings) -> Path:
+    return settings.data_dir / "local"
+
+
+def _forget_after_fork() -> None:
+    """A forked child shares neither the queue's connection nor the worker with its parent."""
+    global _lock  # noqa: PLW0603 - another thread may have held it at the fork
+    _lock = threading.Lock()
+    _open.clear()
+    _users.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

@@ -1,0 +1,177 @@
+"""What runs on the background loop: submit, watch, collect, resolve. `Workspace` is its face.
+
+Everything here but `latest`, `snapshots` and `subscribe` belongs to the loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from tfi_notebook.contract.records import JobStatus
+from tfi_notebook.errors import DownloadError, ServiceError, SettingsError
+from tfi_notebook.lifecycle.cloud import Assets
+from tfi_notebook.lifecycle.downloads import Downloads
+from tfi_notebook.lifecycle.durations import Durations
+from tfi_notebook.lifecycle.feed import Feed
+from tfi_notebook.lifecycle.narration import Narrations
+from tfi_notebook.lifecycle.resolve import Resolver
+from tfi_notebook.lifecycle.submit import OTHER_KERNEL_PAUSE_S, Submitter, recover
+from tfi_notebook.lifecycle.tracker import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tfi_notebook.api.client import AsyncClient
+    from tfi_notebook.contract.model import Payload
+    from tfi_notebook.contract.snapshot import JobSnapshot
+    from tfi_notebook.lifecycle.ledger import Ledger
+    from tfi_notebook.settings import Settings
+
+LEARN_FROM = 2000
+"""So many finished jobs of the service are looked at to learn how long jobs take."""
+
+
+class Engine:
+    """One connection at work.
+
+    Args:
+        settings: the resolved connection.
+        client: where the service is asked.
+        ledger: where everything is written down.
+    """
+
+    def __init__(self, settings: Settings, client: AsyncClient, ledger: Ledger) -> None:
+        self.settings = settings
+        self.client = client
+        self.ledger = ledger
+        self.feed = Feed(ledger)
+        limits = settings.limits
+        self.assets = Assets(settings.asset_store, limits.asset_link_life_s)
+        self.narrations = Narrations()
+        durations = Durations(self.narrations.seconds)
+        name = settings.service_name
+        done = ledger.select(status=JobStatus.DONE, service=name, limit=LEARN_FROM)
+        durations.learn_rows(done, name)
+        self.tracker = Tracker(client, settings, self._on_change, durations)
+        self._downloads = Downloads(client, settings.outputs_dir, limits, self.narrations.seconds)
+        self.submitter = Submitter(settings, client, ledger, self.feed, self.assets)
+        self.resolver = Resolver(settings, client, ledger, self.feed, self.submitter, self.watch)
+        self._not_fetched: set[str] = set()
+        self._closing = asyncio.Event()
+
+    async def submit(self, payload: Payload, *, force: bool) -> JobSnapshot:
+        """Submit a payload, or return the job that it already has; see `Submitter.submit`."""
+        row = await self.submitter.submit(payload, force=force)
+        self.watch(row)
+        return row
+
+    async def put_asset(self, data: bytes, name: str) -> str:
+        """Put a file where the service can fetch it, and return its URL."""
+        if self.settings.local:
+            url = await self.client.upload_asset(data, name)
+        else:
+            url = await self.assets.put(data, name)
+        await self.narrations.measure(url, data)
+        return url
+
+    def watch(self, row: JobSnapshot) -> None:
+        """Follow a job to its end; one that has ended is settled."""
+        if row.status.is_final:
+            self.feed.settle(row.key)
+        elif row.key not in self.tracker.watched():
+            self.feed.unsettle(row.key)
+            self.tracker.watch(row)
+
+    async def resume(self) -> None:
+        """Watch what this or an earlier kernel has left, and ask again if the service was down."""
+        self.client.resume()
+        for row in await recover(self.ledger, self.feed, self.settings):
+            self.watch(self.feed.latest(row))
+
+    async def settled(self, row: JobSnapshot) -> None:
+        """Wait until the job has ended and its video is here, or it is no longer watched.
+
+        Raises:
+            SettingsError: the job belongs to another service.
+            ServiceError: the workspace was closed.
+        """
+        if row.service != self.settings.service_name:
+            raise SettingsError(
+                f"this job belongs to {row.service}", hint="connect to that service first"
+            )
+        row = await self._sent(self.feed.latest(row))
+        if row.status.is_final and row.key not in self.tracker.watched():
+            return
+        self.watch(row)
+        ended = asyncio.create_task(self.feed.settled(row.key))
+        closing = asyncio.create_task(self._closing.wait())
+        try:
+            await asyncio.wait({ended, closing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            closing.cancel()
+        if self._closing.is_set():
+            raise ServiceError("the workspace was closed", hint="tfi.connect() opens another")
+
+    async def _sent(self, row: JobSnapshot) -> JobSnapshot:
+        """Wait until a submit that is under way, here or in another kernel, has its outcome."""
+        while row.status is JobStatus.INTENT and not self._closing.is_set():
+            await asyncio.sleep(OTHER_KERNEL_PAUSE_S)
+            await recover(self.ledger, self.feed, self.settings)
+            row = self.refreshed(row)
+        return row
+
+    def refreshed(self, row: JobSnapshot) -> JobSnapshot:
+        """Return the newest snapshot, also where another kernel has written it."""
+        newest = self.feed.latest(row)
+        if newest.status.is_final or newest.key in self.tracker.watched():
+            return newest
+        return self.ledger.get(row.key) or newest
+
+    async def download(self, row: JobSnapshot) -> Path:
+        """Fetch a finished job's video and note where it is."""
+        fetched = await self._downloads.fetch(self.feed.latest(row))
+        now = self.feed.latest(row)
+        said = "" if row.key in self._not_fetched else now.message
+        self._not_fetched.discard(row.key)
+        message = fetched.remark or said
+        await self.feed.publish_async(now.having(path=fetched.path, message=message))
+        return fetched.path
+
+    def latest(self, row: JobSnapshot) -> JobSnapshot:
+        """Return the newest snapshot of the row's job."""
+        return self.feed.latest(row)
+
+    def snapshots(self, limit: int | None, **conditions: Any) -> list[JobSnapshot]:  # noqa: ANN401 - as `Ledger.select` takes them
+        """Return the newest snapshots of the jobs in the ledger, newest job first."""
+        return self.feed.snapshots(limit, **conditions)
+
+    def subscribe(self, listener: Callable[[JobSnapshot], None]) -> Callable[[], None]:
+        """Call `listener` with every change, on the loop's thread; return what ends it."""
+        return self.feed.subscribe(listener)
+
+    async def drain(self) -> None:
+        """Wake whoever waits, and wait for the answers of submits under way."""
+        self._closing.set()
+        await self.submitter.drain(self.settings.limits.close_grace_s)
+
+    async def aclose(self) -> None:
+        """End the watching and the connections."""
+        await self.tracker.aclose()
+        await self.client.aclose()
+
+    async def _on_change(self, row: JobSnapshot, still_watched: bool) -> None:  # noqa: FBT001 - the tracker's callback
+        await self.feed.publish_async(row)
+        if row.status is JobStatus.DONE:
+            await self._collect(row)
+        if not still_watched:
+            self.feed.settle(row.key)
+
+    async def _collect(self, row: JobSnapshot) -> None:
+        try:
+            await self.download(row)
+        except DownloadError as error:
+            self._not_fetched.add(row.key)
+            await self.feed.publish_async(row.having(message=error.message))

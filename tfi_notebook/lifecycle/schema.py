@@ -1,0 +1,128 @@
+"""The ledger's tables, and the way from each older version of them to the next."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from tfi_notebook.errors import LedgerError
+
+_TO_1 = """
+CREATE TABLE jobs (
+    seq INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    service TEXT NOT NULL,
+    local INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    body TEXT NOT NULL,
+    status TEXT NOT NULL,
+    raw_status TEXT NOT NULL,
+    job_id TEXT,
+    message TEXT NOT NULL,
+    output TEXT,
+    path TEXT,
+    credit_used TEXT,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL
+) STRICT;
+CREATE INDEX jobs_by_fingerprint ON jobs (service, fingerprint);
+CREATE INDEX jobs_by_job_id ON jobs (job_id);
+CREATE INDEX jobs_by_status ON jobs (service, status);
+"""
+
+# Version 2 knows who owns a row and when each status was reached. The triggers write the history,
+# so that no statement can change a status and forget to say so; an intent that gets its id has been
+# accepted, whatever status came along. What version 1 knew of the times is taken over.
+_TO_2 = """
+ALTER TABLE jobs ADD COLUMN owner TEXT;
+ALTER TABLE jobs ADD COLUMN changed_at REAL;
+UPDATE jobs SET changed_at = coalesce(finished_at, started_at, created_at);
+CREATE TABLE transitions (
+    key TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (key, step)
+) STRICT, WITHOUT ROWID;
+INSERT INTO transitions SELECT key, 1, 'intent', created_at FROM jobs;
+INSERT INTO transitions SELECT key, 2, 'processing', started_at FROM jobs
+    WHERE started_at IS NOT NULL;
+INSERT INTO transitions SELECT key, 3, status, changed_at FROM jobs
+    WHERE status <> 'intent' AND NOT (status = 'processing' AND started_at IS NOT NULL);
+CREATE TRIGGER jobs_new AFTER INSERT ON jobs BEGIN
+    INSERT INTO transitions VALUES (NEW.key, 1, NEW.status, NEW.changed_at);
+END;
+CREATE TRIGGER jobs_changed AFTER UPDATE OF status ON jobs WHEN OLD.status <> NEW.status BEGIN
+    INSERT INTO transitions
+        SELECT key, max(step) + 1, 'accepted', NEW.changed_at FROM transitions
+        WHERE key = NEW.key AND OLD.status = 'intent' AND NEW.job_id IS NOT NULL
+            AND NEW.status <> 'accepted'
+        GROUP BY key;
+    INSERT INTO transitions
+        SELECT NEW.key, coalesce(max(step), 0) + 1, NEW.status, NEW.changed_at FROM transitions
+        WHERE key = NEW.key;
+END;
+DROP INDEX jobs_by_job_id;
+DROP INDEX jobs_by_status;
+CREATE INDEX jobs_by_job_id ON jobs (job_id) WHERE job_id IS NOT NULL;
+CREATE INDEX jobs_under_way ON jobs (service)
+    WHERE status IN ('intent', 'accepted', 'queued', 'processing', 'other');
+CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    token TEXT NOT NULL,
+    expires_at REAL NOT NULL,
+    expires_tick_s REAL NOT NULL
+) STRICT;
+"""
+
+_STEPS = (_TO_1, _TO_2)
+VERSION = len(_STEPS)
+"""The version that this code reads and writes, kept in `PRAGMA user_version`."""
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the tables of an open file to `VERSION`, all steps or none.
+
+    Args:
+        db: a connection in autocommit mode.
+
+    Raises:
+        LedgerError: the file was written by a newer version of this package.
+        sqlite3.Error: it cannot be read or written.
+    """
+    if _version(db) == VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        # read again: another kernel may have migrated while this one waited for the lock
+        for number, step in enumerate(_STEPS[_version(db) :], start=_version(db) + 1):
+            for statement in _statements(step):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise LedgerError(
+            "the ledger was written by a newer version",
+            hint="update tfi-notebook, or name another file: tfi.connect(ledger=...)",
+        )
+    return int(version)
+
+
+def _statements(script: str) -> list[str]:
+    """Split a script; `executescript` would commit the transaction around it."""
+    found, pending = [], ""
+    for line in script.strip().splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):  # a trigger's body is part of its statement
+            found.append(pending)
+            pending = ""
+    return found
