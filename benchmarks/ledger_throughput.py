@@ -1,8 +1,9 @@
-"""What the ledger costs: submits through it against the same client without it, interleaved.
+"""What the ledger costs: submits with it against the same submits without it, interleaved.
 
-Both ways send the same payloads with the same client to a service in another process that answers
-after 20 ms. A ledgered submit is two durable commits (intent, answer), each shared with whoever
-else waits. The ratio is what counts: wall times swing with what else the machine does.
+All ways send payloads with the same client to a service in another process that answers after
+20 ms. A ledgered submit is two durable commits (intent, answer), each shared with whoever else
+waits. The ratio is what counts: wall times swing with what else the machine does. The bare client
+is measured as well: it neither shields, nor remembers, nor tells anybody.
 
     python benchmarks/ledger_throughput.py [WORKERS] [JOBS] [ROUNDS]     # default 64 1500 5
 """
@@ -17,7 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # also when run as a script
 
@@ -44,6 +45,20 @@ class Speed:
     cpu_us_per_job: float
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The bare client, the submits of this package without a ledger, and with it."""
+
+    bare: Speed
+    without: Speed
+    with_it: Speed
+
+    @property
+    def ratio(self) -> float:
+        """Speed with the ledger relative to the same submits without it."""
+        return self.with_it.jobs_per_s / self.without.jobs_per_s
+
+
 async def measure(
     send: Callable[[TalkingVideoPayload], Awaitable[object]],
     payloads: list[TalkingVideoPayload],
@@ -62,27 +77,32 @@ async def measure(
     return Speed(len(payloads) / took, used / len(payloads) * 1e6)
 
 
-async def rounds(
-    connection: Settings, workers: int, jobs: int, count: int
-) -> list[tuple[Speed, Speed]]:
-    """Measure (without, with) the ledger, `count` times, each with the client of its own."""
-    numbers = iter(range(1_000_000_000))
+class NoLedger:
+    """Stands in for the ledger: takes everything and writes nothing."""
+
+    async def begin(self, *_: object, **__: object) -> None:
+        """Let every intent through."""
+
+    async def write(self, *_: object) -> None:
+        """Forget the rows."""
+
+
+async def one_round(connection: Settings, numbers: Iterator[int], workers: int, jobs: int) -> Round:
+    """Measure the three ways one after the other, as a kernel would that was just started."""
     ledger = Ledger(connection.ledger_path)
-    plain, ledgered = AsyncClient(connection), AsyncClient(connection)
-    submitter = Submitter(connection, ledgered, ledger, Feed(ledger))
-
-    async def submit(payload: TalkingVideoPayload) -> object:
-        return await submitter.submit(payload, force=False)
-
-    found = []
-    for _ in range(count + 1):  # the first round warms up
-        without = await measure(plain.create_job, list(_fresh(numbers, jobs)), workers)
-        with_it = await measure(submit, list(_fresh(numbers, jobs)), workers)
-        found.append((without, with_it))
-    await plain.aclose()
-    await ledgered.aclose()
+    client = AsyncClient(connection)
+    nothing = cast("Ledger", NoLedger())
+    plain = Submitter(connection, client, nothing, Feed(nothing))
+    ledgered = Submitter(connection, client, ledger, Feed(ledger))
+    ways = (
+        client.create_job,
+        lambda payload: plain.submit(payload, force=False),
+        lambda payload: ledgered.submit(payload, force=False),
+    )
+    speeds = [await measure(way, list(_fresh(numbers, jobs)), workers) for way in ways]
+    await client.aclose()
     ledger.close()
-    return found[1:]
+    return Round(*speeds)
 
 
 def _fresh(numbers: Iterator[int], jobs: int) -> Iterator[TalkingVideoPayload]:
@@ -94,14 +114,18 @@ def _fresh(numbers: Iterator[int], jobs: int) -> Iterator[TalkingVideoPayload]:
         )
 
 
-def compare(folder: Path, workers: int, jobs: int, count: int) -> list[tuple[Speed, Speed]]:
+def compare(folder: Path, workers: int, jobs: int, count: int) -> list[Round]:
     """Run the rounds against a service of their own, with the ledger in a folder."""
     limits = settings.Limits(parallel_first=workers, parallel_requests=workers)
     with running(folder / "made.log", delay_s=0.02) as base_url:
         connection = settings.resolve(
             "key", base_url, ledger=folder / "ledger.sqlite", limits=limits
         )
-        return asyncio.run(rounds(connection, workers, jobs, count))
+        numbers = iter(range(1_000_000_000))
+        # the first round warms up
+        return [
+            asyncio.run(one_round(connection, numbers, workers, jobs)) for _ in range(count + 1)
+        ][1:]
 
 
 def _main() -> None:
@@ -110,18 +134,28 @@ def _main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TFI_HOME"] = folder
         found = compare(Path(folder), workers, jobs, count)
-    for without, with_it in found:
+    for each in found:
         print(
-            f"without {without.jobs_per_s:6.0f} jobs/s {without.cpu_us_per_job:5.0f} us CPU | "
-            f"with {with_it.jobs_per_s:6.0f} jobs/s {with_it.cpu_us_per_job:5.0f} us CPU | "
-            f"ratio {with_it.jobs_per_s / without.jobs_per_s:.2f}"
+            " | ".join(
+                f"{name} {speed.jobs_per_s:5.0f} jobs/s {speed.cpu_us_per_job:5.0f} us CPU"
+                for name, speed in (
+                    ("bare client", each.bare),
+                    ("without ledger", each.without),
+                    ("with", each.with_it),
+                )
+            ),
+            f"| ratio {each.ratio:.2f}",
         )
-    ratios = [with_it.jobs_per_s / without.jobs_per_s for without, with_it in found]
-    best = max(pair[1].jobs_per_s for pair in found) / max(pair[0].jobs_per_s for pair in found)
-    cpu = min(pair[1].cpu_us_per_job for pair in found) - min(
-        pair[0].cpu_us_per_job for pair in found
+    to_bare = median(each.with_it.jobs_per_s / each.bare.jobs_per_s for each in found)
+    cpu = [
+        min(speed.cpu_us_per_job for speed in speeds)
+        for speeds in zip(*((each.bare, each.without, each.with_it) for each in found), strict=True)
+    ]
+    print(
+        f"ratio to the same submits without a ledger: median "
+        f"{median(each.ratio for each in found):.2f}; to the bare client {to_bare:.2f}; least CPU "
+        f"of a job {cpu[0]:.0f}, {cpu[1]:.0f}, {cpu[2]:.0f} us"
     )
-    print(f"ratio: median {median(ratios):.2f}, best of each {best:.2f}; {cpu:.0f} us CPU a job")
 
 
 if __name__ == "__main__":

@@ -101,3 +101,18 @@ def test_an_error_tells_field_message_and_what_to_do() -> None:
     error = errors.NotAPictureError("the bytes are no picture", field="image_url")
     assert str(error).startswith("image_url: the bytes are no picture\n")
     assert "PNG" in error.hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://API.example.com", "https://api.example.com:443", "https://api.example.com./"],
+)
+def test_a_service_has_one_name_however_its_address_is_spelt(url: str) -> None:
+    assert settings.resolve(CANARY, url).service_name == "https://api.example.com"
+
+
+def test_a_key_that_a_service_repeats_in_disguise_is_masked() -> None:
+    key = settings.ApiKey("canary/key+77aa", source="argument")
+    for told in ("canary/key+77aa", "canary%2Fkey%2B77aa", "canary/\u200bkey+77aa"):
+        assert http.redact(f"401: {told} is wrong") == "401: *** is wrong"
+    assert key.source == "argument"

@@ -35,6 +35,7 @@ InvalidURL = httpx.InvalidURL
 
 _QUERY = re.compile(r"(https?://[^\s\"'<>?#]*)[?#][^\s\"'<>]*")
 _USERINFO = re.compile(r"(https?://)[^\s/@]*@")
+_INVISIBLE = re.compile("[\\u200b-\\u200d\\u2060-\\u2064\\ufeff]")
 _UNPRINTABLE = re.compile(
     "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]"
 )
@@ -205,8 +206,9 @@ def redact(text: object, max_chars: int = 500) -> str:
         >>> redact("GET https://cdn.example.com/a.mp4?token=abc failed")
         'GET https://cdn.example.com/a.mp4 failed'
     """
-    plain = mask(_USERINFO.sub(r"\1", _QUERY.sub(r"\1", str(text))))
-    plain = _UNPRINTABLE.sub(" ", plain).strip()
+    # first what is invisible: a key with such a character inside would not be recognised
+    plain = _UNPRINTABLE.sub(" ", _INVISIBLE.sub("", str(text)))
+    plain = mask(_USERINFO.sub(r"\1", _QUERY.sub(r"\1", plain))).strip()
     return plain if len(plain) <= max_chars else plain[: max_chars - 1] + "…"
 
 

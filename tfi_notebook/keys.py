@@ -12,6 +12,7 @@ import threading
 import warnings
 import weakref
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote
 
 from tfi_notebook.errors import SettingsError
 
@@ -105,7 +106,8 @@ def mask(text: str) -> str:
     with _lock:
         known = tuple(_alive)
     for key in known:
-        text = text.replace(key.reveal(), MASK)
+        for form in {key.reveal(), quote(key.reveal(), safe="")}:
+            text = text.replace(form, MASK)
     return text
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tfi_notebook import keys, keystore
 from tfi_notebook.errors import SettingsError
@@ -239,4 +239,12 @@ def _clean_base_url(url: str) -> str:
         )
     if not host or parts.username or parts.query or parts.fragment:
         raise SettingsError("base_url must be scheme and host, such as https://host/path")
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return f"{parts.scheme}://{_place(parts)}{parts.path}"
+
+
+def _place(parts: SplitResult) -> str:
+    """Host and port in one spelling: jobs are kept under it, and must be found again by it."""
+    host = (parts.hostname or "").lower().rstrip(".")
+    host = f"[{host}]" if ":" in host else host
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return host if parts.port in {None, usual} else f"{host}:{parts.port}"

@@ -223,3 +223,11 @@ def test_whatever_is_given_the_answer_is_a_payload_or_a_payload_error(fields: An
     else:
         assert TalkingVideoPayload(**payload.body()) == payload
         json.dumps(payload.body(), allow_nan=False)
+
+
+def test_a_payload_does_not_show_the_signature_of_its_urls() -> None:
+    signed = "https://bucket.example.com/a.png?X-Amz-Expires=60&X-Amz-Signature=canary"
+    payload = good_payload(image_url=signed)
+    assert "canary" not in repr(payload) + str(payload)
+    assert "iteration_count=10" in repr(payload)
+    assert payload.body()["image_url"] == signed

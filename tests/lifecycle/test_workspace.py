@@ -275,6 +275,27 @@ os._exit(1)
         assert server.made == 0
 
 
+def test_a_ledger_that_was_deleted_under_it_stops_the_submits(tmp_path: Path) -> None:
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        workspace.settings.ledger_path.unlink()
+        with pytest.raises(LedgerError, match="deleted or replaced"):
+            workspace.submit(good_payload())
+        assert server.made == 0
+
+
+def test_what_another_kernel_has_resolved_is_seen(tmp_path: Path) -> None:
+    api = ScriptedApi(answers={"POST ": "reset"})
+    with open_workspace(api, tmp_path) as (mine, server), Workspace(mine.settings) as other:
+        with pytest.raises(SubmitUnknownError):
+            mine.submit(good_payload())
+        api.answers.clear()
+        other.unresolved()[0].adopt("job-9")
+        assert mine.unresolved() == []
+        assert mine.submit(good_payload()).id == "job-9"
+        assert mine.jobs()[0].wait(WAIT_S).status is JobStatus.DONE
+        assert server.made == 1
+
+
 def test_a_wait_on_a_closed_workspace_ends_at_once(tmp_path: Path) -> None:
     with open_workspace(ScriptedApi(["QUEUED"]), tmp_path) as (workspace, _):
         job = workspace.submit(good_payload())

@@ -15,7 +15,7 @@ from tfi_notebook.contract.links import kept_body
 from tfi_notebook.errors import PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -48,6 +48,10 @@ class Payload(BaseModel):
     def body(self) -> dict[str, Any]:
         """Return the JSON body of the request: every field, by its own name."""
         return self.model_dump(mode="json")
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Show what may be kept: a URL that is a credential loses its signature."""
+        yield from kept_body(self.body()).items()
 
     def urls(self) -> dict[str, str]:
         """Return every URL that the service will fetch, by the name of its field."""

@@ -126,9 +126,10 @@ class Engine:
     def refreshed(self, row: JobSnapshot) -> JobSnapshot:
         """Return the newest snapshot, also where another kernel has written it."""
         newest = self.feed.latest(row)
-        if newest.status.is_final or newest.key in self.tracker.watched():
+        if newest.key in self.tracker.watched():
             return newest
-        return self.ledger.get(row.key) or newest
+        written = self.ledger.get(row.key)
+        return self.feed.newest(written) if written else newest
 
     async def download(self, row: JobSnapshot) -> Path:
         """Fetch a finished job's video and note where it is."""

@@ -8,6 +8,7 @@ from collections import defaultdict
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -114,6 +115,17 @@ class Feed:
         """Return the newest snapshot of the row's job."""
         return self._latest.get(row.key, row)
 
+    def newest(self, row: JobSnapshot) -> JobSnapshot:
+        """Return the newest snapshot of a row that was read from the ledger just now.
+
+        Another kernel may have found out, or decided, what became of an open submit.
+        """
+        known = self._latest.get(row.key, row)
+        open_here = known.status in {JobStatus.INTENT, JobStatus.UNKNOWN}
+        if open_here and known.status is not row.status and row.key not in self._owed:
+            self._latest[row.key] = self._handed[row.key] = known = row
+        return known
+
     def snapshots(self, limit: int | None = None, **conditions: Any) -> list[JobSnapshot]:  # noqa: ANN401 - passed on
         """Return the newest snapshots of the jobs in the ledger, newest job first.
 
@@ -121,7 +133,7 @@ class Feed:
             limit: this many at most.
             **conditions: as `Ledger.select` takes them.
         """
-        return [self.latest(row) for row in self._ledger.select(limit=limit, **conditions)]
+        return [self.newest(row) for row in self._ledger.select(limit=limit, **conditions)]
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every change, on the loop's thread; return what ends it."""

@@ -118,13 +118,16 @@ class Job:
             ServiceError: the service stopped answering about it, or the workspace was closed.
             SettingsError: `timeout_s` is no number, or the job is another service's.
         """
-        waiting = self._keeper.start(self._settles_within(_limit(timeout_s)))
+        limit_s = _limit(timeout_s)
+        waiting: Future[bool] | None = None
         try:
+            waiting = self._keeper.start(self._settles_within(limit_s))
             settled = waiting.result()
         except CancelledError:
             raise ServiceError("the workspace was closed", hint=self._goes_on()) from None
         except KeyboardInterrupt:
-            waiting.cancel()
+            if waiting is not None:
+                waiting.cancel()
             raise KeyboardInterrupt(f"stopped waiting; {self._goes_on()}") from None
         if not settled:
             raise WaitTimeoutError(f"not done after {timeout_s:g} s", hint=self._goes_on())
@@ -243,8 +246,7 @@ class Job:
         return html.job_text(self.snapshot, now=time.time())
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        drawing = self._draw()
-        return {"text/html": drawing.html, "text/plain": drawing.plain}
+        return self._draw().bundle()
 
     def _ipython_display_(self) -> None:
         if not self._keeper.painter.show(self._draw):
@@ -268,8 +270,7 @@ class JobList(Exports, list[Job]):
         return self._draw().plain
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        drawing = self._draw()
-        return {"text/html": drawing.html, "text/plain": drawing.plain}
+        return self._draw().bundle()
 
     def _ipython_display_(self) -> None:
         if not self._keeper.painter.show(self._draw):

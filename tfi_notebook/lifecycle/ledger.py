@@ -66,6 +66,8 @@ class Ledger:
             self._db, self._journal = open_durable(path, journal)
             migrate(self._db)
             self._reader = open_reading(path)
+            found = path.stat()
+            self._place = (found.st_dev, found.st_ino)
         self._writer = Writer(self._db, self._perform, self._error)
         # what was taken is written even if nobody closes; a ledger out of use is not kept for it
         self._at_exit = _closer(weakref.ref(self))
@@ -122,6 +124,7 @@ class Ledger:
         Raises:
             LedgerError: it could not be written; nothing must be submitted.
         """
+        self._check_place()
         return await self._enter(Entry(tuple(also), intent, force))
 
     async def transact(self, work: Work[T]) -> T:
@@ -199,7 +202,7 @@ class Ledger:
 
     def history(self, key: str) -> list[Transition]:
         """Return every status that a job has had, in order, with the moment of each."""
-        query = "SELECT status, at FROM transitions WHERE key = ? ORDER BY step"
+        query = "SELECT status, at FROM transitions WHERE key = ? ORDER BY seq"
         return [Transition(JobStatus(word), at) for word, at in self.query(query, key)]
 
     def intents(self, service: str) -> list[tuple[JobSnapshot, Owner | None]]:
@@ -237,6 +240,18 @@ class Ledger:
         entries = [task for task in tasks if isinstance(task, Entry)]
         entered = iter(enter(db, entries, self._owner))
         return [next(entered) if isinstance(task, Entry) else task(db) for task in tasks]
+
+    def _check_place(self) -> None:
+        """What is written to a file that was deleted or replaced, no other kernel can know of."""
+        try:
+            here = self.path.stat()
+        except OSError:
+            here = None
+        if here is None or (here.st_dev, here.st_ino) != self._place:
+            raise LedgerError(
+                f"the ledger {self.path.name} was deleted or replaced while it was in use",
+                hint="close this workspace and connect again: tfi.connect()",
+            )
 
     def _check_process(self) -> None:
         """A forked child has neither the writer's thread nor the right to use the connections."""

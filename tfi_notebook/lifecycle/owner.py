@@ -70,6 +70,8 @@ class Owner:
             >>> Owner.this().is_alive() is False
             False
         """
+        if self == Owner.this():
+            return True
         if self.is_near:
             return _start_of(self.pid) == self.started
         return None

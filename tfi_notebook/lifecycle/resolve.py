@@ -7,6 +7,7 @@ again), or writes the row off.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -167,9 +168,11 @@ class Resolver:
         lease = await acquire(self._ledger, f"resolve-{row.key}", ttl_s=ttl_s)
         if lease is None:
             raise LedgerError("this job is being resolved already", hint="wait for its outcome")
+        keeping = asyncio.create_task(lease.keep())  # a submit may wait long for its turn
         try:
             yield self._unknown(row)
         finally:
+            keeping.cancel()
             await lease.release()
 
     def _unknown(self, row: JobSnapshot) -> JobSnapshot:

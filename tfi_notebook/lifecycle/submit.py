@@ -90,7 +90,7 @@ class Submitter:
         intent = self._intent(payload)
         async with self._locks.setdefault(intent.fingerprint, asyncio.Lock()):
             while True:
-                row = self._feed.latest(await self._shielded(payload, intent, force=force))
+                row = self._feed.newest(await self._shielded(payload, intent, force=force))
                 if row.status is JobStatus.UNKNOWN:
                     raise SubmitUnknownError(
                         "this payload was sent before and its answer was lost; it may exist already"

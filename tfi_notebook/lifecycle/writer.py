@@ -13,7 +13,6 @@ import asyncio
 import queue
 import sqlite3
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -28,11 +27,6 @@ Perform = Callable[[sqlite3.Connection, list[Any]], list[Any]]
 if the transaction fails, each task is tried in one of its own."""
 
 BATCH_MAX = 1_000
-CROWD_MIN = 4
-"""So many in one batch are a crowd: more are likely to come at once."""
-GATHER_S = 0.003
-"""How long a batch waits for the rest of a crowd; a commit costs more than its rows. (PostgreSQL
-has the same, as commit_delay and commit_siblings.) Who comes alone never waits."""
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _PRIMARY_CODE = 0xFF
 
@@ -94,7 +88,7 @@ class Writer:
             self._check_open()
             gathered = self._gathered.setdefault(loop, [])
             gathered.append(_Item(task, waiter, loop))
-        if len(gathered) == 1:  # the others of this turn of the loop come along
+        if len(gathered) == 1:  # what else comes in this turn of the loop comes along
             loop.call_soon(self._hand_over)
         return await waiter
 
@@ -136,16 +130,13 @@ class Writer:
         self._gathered.clear()
 
     def _run(self) -> None:
-        ending, crowd = False, 0
+        ending = False
         while not ending:
             first = self._queue.get()
-            if crowd >= CROWD_MIN and first is not None:
-                time.sleep(GATHER_S)
             batch = first or []
             ending = first is None or self._gather(batch)
             self._commit(batch)
             _tell(batch)
-            crowd = len(batch)
 
     def _gather(self, batch: list[_Item]) -> bool:
         """Add what else waits to the batch; True if the end was met."""
