@@ -227,6 +227,17 @@ def test_who_stops_waiting_does_not_stop_the_writing(ledger: Ledger) -> None:
     assert ledger.get("k1") is not None
 
 
+def test_closing_writes_what_was_taken_in_the_same_turn_of_the_loop(ledger: Ledger) -> None:
+    async def close_at_once() -> None:
+        writing = asyncio.create_task(ledger.write(row()))
+        await asyncio.sleep(0)
+        ledger.close()
+        await writing
+
+    asyncio.run(close_at_once())
+    assert [item.key for item in Ledger(ledger.path).recent()] == ["k1"]
+
+
 def test_writing_works_while_the_interpreter_shuts_down(tmp_path: Path) -> None:
     """Nobody closes: rows handed over at the last moment, also by exit handlers, are written."""
     code = """

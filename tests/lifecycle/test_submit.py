@@ -13,9 +13,11 @@ import pytest
 from tests.helpers.fake_api import ScriptedApi
 from tests.helpers.faulty_server import FaultyServer, reply
 from tests.helpers.payloads import good_payload
+from tests.lifecycle.rows import row
 from tfi_notebook import settings
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.errors import LedgerError, NotSentError, SubmitUnknownError
+from tfi_notebook.lifecycle.feed import Feed
 from tfi_notebook.lifecycle.ledger import Ledger
 from tfi_notebook.lifecycle.owner import Owner
 from tfi_notebook.lifecycle.workspace import Workspace
@@ -34,6 +36,7 @@ import sys, time
 from pathlib import Path
 from tests.helpers.payloads import good_payload
 from tests.lifecycle.rows import row
+from tfi_notebook.lifecycle.feed import Feed
 from tfi_notebook.lifecycle.ledger import Ledger
 from tfi_notebook.lifecycle.owner import Owner
 rows = [row(f"left-{n}", service=sys.argv[2], created_at=time.time()) for n in range(3)]
@@ -93,7 +96,7 @@ def test_who_stops_waiting_for_a_submit_does_not_stop_its_answer(tmp_path: Path)
         submitting = workspace.start(workspace.submit_async(good_payload()))
         assert api.arrived.wait(WAIT_S)
         queued = threading.Event()
-        workspace.subscribe(lambda row: queued.set() if row.job_id else None)
+        workspace.subscribe(lambda item: queued.set() if item.job_id else None)
         submitting.cancel()
         api.let.set()
         assert queued.wait(WAIT_S)
@@ -110,7 +113,7 @@ def test_closing_waits_for_an_answer_that_comes_in_time(tmp_path: Path) -> None:
         threading.Timer(0.05, api.let.set).start()
         workspace.close()
         ledger = Ledger(workspace.settings.ledger_path)
-        assert [row.job_id for row in ledger.recent()] == ["job-1"]
+        assert [item.job_id for item in ledger.recent()] == ["job-1"]
 
 
 def test_closing_leaves_an_answer_that_does_not_come_as_unknown(tmp_path: Path) -> None:
@@ -123,8 +126,8 @@ def test_closing_leaves_an_answer_that_does_not_come_as_unknown(tmp_path: Path) 
         while not server.made:
             time.sleep(0.01)
         workspace.close()
-        (row,) = Ledger(workspace.settings.ledger_path).recent()
-        assert row.status is JobStatus.UNKNOWN
+        (left,) = Ledger(workspace.settings.ledger_path).recent()
+        assert left.status is JobStatus.UNKNOWN
         assert submitting.done()
 
 
@@ -288,6 +291,24 @@ def test_an_id_that_the_disk_does_not_take_is_kept_told_and_written_later(tmp_pa
         stored = ledger.get(job.key)
         assert stored is not None
         assert stored.job_id == "job-1"
+
+
+def test_what_is_owed_to_the_disk_goes_along_with_the_next_row(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    feed, heard = Feed(ledger), list[str]()
+    feed.subscribe(lambda item: heard.append(item.key))
+
+    async def publish() -> None:
+        ledger._db.execute("PRAGMA query_only = 1")
+        await feed.publish_async(row("owed", status=JobStatus.DONE, job_id="j1"))
+        assert ledger.recent() == []
+        ledger._db.execute("PRAGMA query_only = 0")
+        await feed.publish_async(row("next", status=JobStatus.QUEUED, job_id="j2"))
+
+    asyncio.run(publish())
+    assert {item.key: item.job_id for item in ledger.recent()} == {"owed": "j1", "next": "j2"}
+    assert heard == ["owed", "next"]
+    ledger.close()
 
 
 def test_what_is_owed_to_the_disk_is_written_at_the_latest_when_closing(tmp_path: Path) -> None:
