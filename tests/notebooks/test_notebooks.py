@@ -84,7 +84,8 @@ def test_a_notebook_is_fit_to_be_committed(path: Path) -> None:
     assert "?token=" not in text
     assert "<script" not in text
     assert "<style" not in text
-    assert not re.search(r"(/home/|/root/|/tmp/|/Users/|/work/|C:\\\\)", text)
+    assert not re.search(r"(/home/|/root/|/tmp/|/Users/|C:\\\\)", text)
+    assert str(NOTEBOOKS[0].parents[1]) not in text
     assert not [output for output in outputs(path) if output.output_type == "error"]
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
