@@ -8,7 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jupyter_client.manager import start_new_kernel
+
+from tests.helpers.live_kernel import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,37 +38,6 @@ def tell():
 threading.Thread(target=tell).start()
 job.wait()
 """
-
-
-class Kernel:
-    """A running kernel: run code, collect what it prints and raises."""
-
-    def __init__(self, folder: Path) -> None:
-        self.manager, self.client = start_new_kernel(cwd=str(folder), env=os.environ.copy())
-
-    def run(self, code: str) -> str:
-        """Run code to its end and return its printed text, or its error's name and text."""
-        return self.collect(self.client.execute(code))
-
-    def collect(self, request: str) -> str:
-        """Return what a request has printed once the kernel is idle again."""
-        told: list[str] = []
-        while True:
-            message: dict[str, Any] = self.client.get_iopub_msg(timeout=REPLY_S)
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            content = message["content"]
-            if message["msg_type"] == "stream" and content["name"] == "stdout":
-                told.append(content["text"])
-            if message["msg_type"] == "error":
-                told.append(f"{content['ename']}: {content['evalue']}")
-            if message["msg_type"] == "status" and content["execution_state"] == "idle":
-                return "".join(told).strip()
-
-    def close(self) -> None:
-        """End it."""
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 from benchmarks.counting_server import made, running
 from benchmarks.kill_loop import WORKERS, kill_loop
 from benchmarks.ledger_throughput import compare
+from tests.helpers.live_kernel import Kernel
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.lifecycle.ledger import Ledger
 
@@ -41,43 +40,6 @@ async def sweep():
 
 print("lost", workspace.run(sweep()))
 """
-
-
-class Kernel:
-    """A running kernel in whose cells a sweep is submitted to a counting service."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.open()
-
-    def open(self) -> None:
-        """Start it."""
-        environment = os.environ | {"PYTHONPATH": os.getcwd()}  # noqa: PTH109 - the checkout
-        self.manager, self.client = start_new_kernel(cwd=str(self._folder), env=environment)
-
-    def run(self, code: str) -> str:
-        """Run a cell to its end; return what it printed, or its error's name."""
-        return self.collect(self.client.execute(code))
-
-    def collect(self, request: str) -> str:
-        """Return what a cell has printed or raised once the kernel is idle again."""
-        told: list[str] = []
-        while True:
-            message: dict[str, Any] = self.client.get_iopub_msg(timeout=REPLY_S)
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            content = message["content"]
-            if message["msg_type"] == "stream" and content["name"] == "stdout":
-                told.append(content["text"])
-            if message["msg_type"] == "error":
-                told.append(f"{content['ename']}: {content['evalue']}")
-            if message["msg_type"] == "status" and content["execution_state"] == "idle":
-                return "".join(told).strip()
-
-    def close(self) -> None:
-        """End it."""
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
 
 
 @pytest.fixture
