@@ -73,7 +73,10 @@ CREATE TABLE leases (
 ) STRICT;
 """
 
-_STEPS = (_TO_1, _TO_2)
+# Version 3: see docs/exactly_once.md
+_TO_3 = ""
+
+_STEPS = (_TO_1, _TO_2, _TO_3)
 VERSION = len(_STEPS)
 """The version that this code reads and writes, kept in `PRAGMA user_version`."""
 
