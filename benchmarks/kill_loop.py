@@ -55,6 +55,7 @@ class Tally:
     unknown_to_ledger: int
     unresolved: int
     unresolved_that_exist: int
+    unresolved_never_made: int
     integrity: str
     kills: int = 0
     in_flight_at_kills: int = 0
@@ -163,6 +164,7 @@ def _tally(path: Path, log: Path, jobs: int, seen: dict[str, str | None]) -> Tal
         unknown_to_ledger=len(set(pictures) - known),
         unresolved=len(unresolved),
         unresolved_that_exist=len(unresolved & set(pictures)),
+        unresolved_never_made=len(unresolved - set(pictures)),
         integrity=integrity,
     )
 

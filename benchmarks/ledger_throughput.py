@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # also when run as a script
@@ -28,6 +29,7 @@ from tfi_notebook.api.client import AsyncClient
 from tfi_notebook.contract.payloads import build_payload
 from tfi_notebook.lifecycle.feed import Feed
 from tfi_notebook.lifecycle.ledger import Ledger
+from tfi_notebook.lifecycle.rows import Author
 from tfi_notebook.lifecycle.submit import Submitter
 
 if TYPE_CHECKING:
@@ -79,6 +81,17 @@ async def measure(
 
 class NoLedger:
     """Stands in for the ledger: takes everything and writes nothing."""
+
+    author = Author("")
+    life = SimpleNamespace(ttl_s=60.0, sustain=None)
+    owed = SimpleNamespace(clear=lambda: None)
+
+    def query(self, *_: object) -> list[tuple[bytes]]:
+        """Give a salt, which is all that is asked for."""
+        return [(b"",)]
+
+    def submitted(self, *_: object) -> None:
+        """Know of no earlier submit."""
 
     async def begin(self, *_: object, **__: object) -> None:
         """Let every intent through."""

@@ -33,7 +33,12 @@ from tfi_notebook.media.frames import write_video
 KEY = "canary-key-0b5e77d1"
 SIGNATURE = "canary-signature-93ac"
 SIGNED = f"https://cdn.example.com/a.mp4?X-Amz-Signature={SIGNATURE}&token={SIGNATURE}"
-TELLTALE = f"the key {KEY} may not read {SIGNED} (x-api-key: {KEY})"
+TELLTALE = f"the key {KEY} may not read {SIGNED} (x-api-key: {KEY}), /a.mp4?token={SIGNATURE}"
+HANDED_IN = {
+    "image_url": f"https://cdn.example.com/in/face.png?expires=1900000000&token={SIGNATURE}",
+    "audio_url": f"https://cdn.example.com/get?access_token={SIGNATURE}#key={SIGNATURE}",
+}
+"""What a person copies out of a browser, with signatures that no large store makes."""
 
 
 @dataclass
@@ -43,6 +48,7 @@ class Gossip:
     video: bytes
     base_url: str = ""
     words: dict[str, str] = field(default_factory=dict)
+    pictures: list[str] = field(default_factory=list)
     polls: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,6 +69,7 @@ class Gossip:
 
     def _submit(self, body: dict[str, Any]) -> bytes | str:
         word = (body.get("values") or ["fine"])[0]
+        self.pictures.append(body["image_url"])
         told: dict[str, bytes | str] = {
             "http-400": reply(400, {"message": TELLTALE}),
             "http-401": reply(401, {"message": TELLTALE}),
@@ -197,6 +204,16 @@ tfi.jobs()[0].wait(30)
 print(panel, panel.error)
 panel
 """
+OPENED = """
+handed_in = tfi.build_payload(**fields | {
+    "image_url": os.getenv("HANDED_IN_IMAGE"), "audio_url": os.getenv("HANDED_IN_AUDIO"),
+})
+opened = tfi.submit(handed_in)
+print(handed_in, opened.payload, opened.snapshot.body)
+opened.wait(30)
+problem(lambda: workspace.submit(opened.payload, force=True))
+opened
+"""
 BOARD = """
 jobs = tfi.jobs()
 print([job.snapshot for job in jobs])
@@ -261,6 +278,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
             for line in head.split("\r\n")
             if line.lower().startswith("x-api-key:")
         }
+        session.pictures_seen = service.pictures
         session.paths_seen = [head.split(" ", 2)[1] for head in server.requests]
     return session
 
@@ -277,7 +295,8 @@ def cells() -> list[str]:
     watches = [WATCH.replace("WORD", repr(word)) for word in (*WATCH_FAULTS, *FILE_FAULTS)]
     return [
         SETUP.replace("FIELDS", repr(GOOD)), WALK, AFTER, *submits, *watches, CALLBACKS,
-        PANEL, PANEL_WALK, BOARD, TABLE, PICKLES.replace("SUBMIT_FAULTS", repr(SUBMIT_FAULTS)),
+        PANEL, PANEL_WALK, OPENED, BOARD, TABLE,
+        PICKLES.replace("SUBMIT_FAULTS", repr(SUBMIT_FAULTS)),
         RAISED_AS_IT_IS, "tfi.job('no-such-job')", *WRONG, CLOSED, CLOSED_SUBMIT,
     ]  # fmt: skip
 
@@ -291,6 +310,7 @@ class Left:
         self.messages: list[Any] = []
         self.keys_seen: set[str] = set()
         self.paths_seen: list[str] = []
+        self.pictures_seen: list[str] = []
 
     def run(self) -> None:
         """Run the cells, whatever they raise; save the notebook and its HTML."""
@@ -314,6 +334,8 @@ class Left:
             patch.setenv("TFI_HOME", str(self.folder / "home"))
             patch.setenv("IPYTHONDIR", str(self.folder / "ipython"))
             patch.setenv("TELLTALE", TELLTALE)
+            patch.setenv("HANDED_IN_IMAGE", HANDED_IN["image_url"])
+            patch.setenv("HANDED_IN_AUDIO", HANDED_IN["audio_url"])
             client.execute()
         self.notebook = client.nb
         (self.folder / "saved.ipynb").write_text(nbformat.writes(self.notebook))
@@ -347,6 +369,7 @@ def test_the_session_has_gone_through_everything(left: Left) -> None:
     """Without this the other tests would pass on a session that did nothing."""
     assert left.keys_seen == {KEY}
     assert any(SIGNATURE in path for path in left.paths_seen), "signed URLs were fetched"
+    assert left.pictures_seen.count(HANDED_IN["image_url"]) == 1, "sent whole, and not again cut"
     errors = left.errors()
     assert len(errors) >= len(SUBMIT_FAULTS) + 12, errors
     assert {"RejectedError", "AuthError", "NotFoundError", "RateLimitedError",

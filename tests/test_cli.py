@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
+import tfi_notebook as tfi
 from tfi_notebook.cli import main
+from tfi_notebook.errors import AuthError
+from tfi_notebook.lifecycle.medium import choose_journal
 from tfi_notebook.media.video import video_info
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +77,10 @@ def test_render_makes_a_video_from_local_files(tmp_path: Path) -> None:
         (("render", "file:///tmp/me.jpg"), "image_url"),
         (("render", "-o", "/proc/x.mp4"), "cannot be written"),
         (("render", "http://127.0.0.1:9/a.png"), "image_url"),
+        (("render", ""), "image_url"),
+        (("render", "."), "Is a directory"),
+        (("render", "-o", ""), "--output: must be a path"),
+        (("render", "-o", "x" * 300), "cannot be written"),
     ],
 )
 def test_a_wrong_call_fails_with_the_field_and_a_way_out(
@@ -94,10 +102,22 @@ def test_an_unknown_option_is_wrong_usage(capsys: pytest.CaptureFixture[str]) ->
     assert "--verson" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("seconds", ["nan", "-1", "soon"])
+def test_a_time_that_is_none_is_wrong_usage_before_anything_is_sent(
+    capsys: pytest.CaptureFixture[str], tfi_home: Path, seconds: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["render", "--timeout-s", seconds])
+    assert caught.value.code == 2
+    assert "--timeout-s" in capsys.readouterr().err
+    assert not tfi_home.exists()
+
+
 def test_doctor_tells_what_is_here(capsys: pytest.CaptureFixture[str], tfi_home: Path) -> None:
     assert main(["doctor"]) == 0
     told = capsys.readouterr().out
-    for word in ("python", "extra local", "none: local service", "ledger", str(tfi_home)):
+    journal = "journal wal" if choose_journal(tfi_home / "x").mode == "wal" else "journal truncate"
+    for word in ("python", "extra local", "none: local service", journal, str(tfi_home)):
         assert word in told
 
 
@@ -134,8 +154,47 @@ def test_serve_answers_on_loopback_with_its_own_key_only(tmp_path: Path) -> None
             with pytest.raises(urllib.error.HTTPError, match="401") as refused:
                 urllib.request.urlopen(url, timeout=20)
             refused.value.close()
+            with (
+                tfi.connect("wrong-key-5678", address.group(), local=True) as workspace,
+                pytest.raises(AuthError) as wrong,
+            ):
+                workspace.credits()
+            assert "tfi-notebook serve" in wrong.value.hint
+            assert "techforgeinnovate" not in str(wrong.value)
+            assert "wrong-key-5678" not in str(wrong.value)
         finally:
             served.terminate()
+
+
+def test_serve_on_a_taken_port_tells_how_to_get_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 1
+    told = capsys.readouterr().err
+    assert f"port {port} cannot be used" in told
+    assert "--port 0" in told
+
+
+def test_serve_refuses_what_is_no_key_without_repeating_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFI_API_KEY", "two\nlines")
+    assert main(["serve", "--port", "0"]) == 1
+    told = capsys.readouterr()
+    assert "TFI_API_KEY is not a key" in told.err
+    assert "lines" not in told.out + told.err
+
+
+@pytest.mark.parametrize("command", ["jobs", "render", "serve", "doctor"])
+def test_a_home_that_is_a_file_is_told_by_every_command(
+    capsys: pytest.CaptureFixture[str], tfi_home: Path, command: str
+) -> None:
+    tfi_home.write_text("not a folder")
+    assert main([command]) == 1
+    told = capsys.readouterr()
+    assert "TFI_HOME: is a file, not a folder" in told.out + told.err
 
 
 def opens(address: str) -> bool:

@@ -77,6 +77,12 @@ def test_a_key_does_not_show_and_does_not_travel() -> None:
         ("GET https://x.example/a?token=s1 failed", "GET https://x.example/a failed"),
         ("'https://x.example/a#frag' gone", "'https://x.example/a' gone"),
         ("https://user:pw@x.example/a", "https://x.example/a"),
+        (
+            "HTTPS://x.example/a;sig=s1?token=s1 and //x.example/a?x=1",
+            "HTTPS://x.example/a and //x.example/a",
+        ),
+        ("no file at /a.mp4?v=3&X-Amz-Signature=s1", "no file at /a.mp4?v=3"),
+        ("s3://id:pw@bucket/a, retry=3", "s3://bucket/a, retry=3"),
         ("bell\x07 and \u202eright\u202c", "bell  and  right"),
         ("two\nlines", "two\nlines"),
     ],

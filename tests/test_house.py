@@ -13,27 +13,31 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tfi_notebook"
-GROUND = {"errors", "keys", "settings", "http"}
+GROUND = {"errors", "arguments", "keys", "credentials", "settings", "http"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "arguments": {"errors"},
+    "limits": {"errors", "arguments"},
     "keys": {"errors"},
     "keystore": {"errors", "keys"},
     "signin": GROUND | {"keystore"},
-    "settings": {"errors", "keys", "keystore"},
-    "http": {"errors", "keys"},
+    "settings": {"errors", "arguments", "limits", "keys", "keystore"},
+    "credentials": set(),
+    "http": {"errors", "keys", "credentials"},
     "browser": set(),
-    "doctor": GROUND | {"browser", "lifecycle"},
+    "doctor": GROUND | {"browser", "lifecycle", "local"},
     "contract": GROUND,
     "display": {"contract"},
     "media": {"errors"},
-    "quality": {"media", "errors"},
+    "quality": {"media", "errors", "settings"},
     "samples": set(),
     "api": GROUND | {"contract"},
-    "lifecycle": GROUND | {"signin", "contract", "api", "display", "media"},
-    "widgets": GROUND | {"contract", "api", "lifecycle", "display"},
+    "lifecycle": GROUND | {"signin", "contract", "api", "display", "media", "quality", "samples"},
+    "sweeps": GROUND | {"contract", "api", "lifecycle", "display", "quality", "media"},
+    "widgets": GROUND | {"contract", "api", "lifecycle", "display", "sweeps"},
     "local": GROUND | {"contract", "media", "samples"},
-    "cli": GROUND | {"contract", "api", "lifecycle", "display", "doctor"},
-    "__init__": GROUND | {"contract", "lifecycle", "widgets"},
+    "cli": GROUND | {"contract", "api", "lifecycle", "display", "doctor", "sweeps"},
+    "__init__": GROUND | {"contract", "lifecycle", "widgets", "sweeps"},
 }
 STARTS_THE_SERVICE = {PACKAGE / "lifecycle" / "embedded.py", PACKAGE / "cli.py"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

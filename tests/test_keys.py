@@ -286,7 +286,7 @@ def test_login_asks_nobody_who_is_not_there(tmp_path: Path, tfi_home: Path) -> N
 def test_a_folder_that_cannot_be_written_is_told(
     monkeypatch: pytest.MonkeyPatch, tfi_home: Path
 ) -> None:
-    tfi_home.write_text("a file where the folder should be")
+    (tfi_home / "api_key").mkdir(parents=True)  # a folder where the file should be
     answer(monkeypatch, CANARY)
     with pytest.raises(SettingsError, match="cannot be written"):
         signin.ask_and_store()
@@ -378,7 +378,7 @@ def test_verbose_tracebacks_do_not_show_the_key(
     ran = run_notebook(tmp_path, VERBOSE, caught)
     errors = [out for out in ran.outputs(1) if "Traceback" in str(out)]
     assert len(errors) == len(FAILURES)
-    assert "base_url must be https" in ran.saved()
+    assert "base_url: must be https" in ran.saved()
     assert CANARY not in ran.saved()
     assert CANARY not in str(ran.messages)
 

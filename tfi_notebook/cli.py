@@ -12,10 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfi_notebook import __version__, settings
+from tfi_notebook import __version__, keys, settings
+from tfi_notebook.arguments import path as checked_path
+from tfi_notebook.display import words
 from tfi_notebook.errors import MissingExtraError, SettingsError, SourceError, TfiError
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt as interrupt:
-        print(f"\n{interrupt or 'interrupted'}", file=sys.stderr)
+        print(f"\n{str(interrupt) or 'interrupted'}", file=sys.stderr)
     return 1
 
 
@@ -96,6 +99,13 @@ def _between(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value >= 0:  # NaN is not, either
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
 def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="?", help="picture: file or URL; default the sample")
     parser.add_argument("audio", nargs="?", help="narration: file or URL; default the sample")
@@ -112,7 +122,7 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--project-id", help="needed with --live")
     parser.add_argument("--live", action="store_true", help="use TFI's API; costs credits")
     parser.add_argument("--force", action="store_true", help="render although it was done before")
-    parser.add_argument("--timeout-s", type=float, default=1800.0)
+    parser.add_argument("--timeout-s", type=_seconds, default=1800.0)
     parser.set_defaults(run=_render)
 
 
@@ -152,16 +162,17 @@ def _render(arguments: argparse.Namespace) -> int:
 
 def _target(given: str) -> Path:
     """Return the file to write, and see to it that it can be written, before anything is sent."""
-    path = Path(given).expanduser()
-    if path.is_dir() or given.endswith(("/", os.sep)):
-        path /= "talking.mp4"
+    path = checked_path("--output", given, hint="choose another place with -o")
     try:
+        if path.is_dir() or given.endswith(("/", os.sep)):
+            path /= "talking.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             return path
     except OSError as error:
         reason = error.strerror or type(error).__name__
-    raise SettingsError(f"{path} cannot be written: {reason}", hint="choose another place with -o")
+    shown = words.readable(path)
+    raise SettingsError(f"{shown} cannot be written: {reason}", hint="choose another place with -o")
 
 
 def _sources(workspace: Workspace, arguments: argparse.Namespace) -> dict[str, str]:
@@ -235,23 +246,33 @@ def _quickstart() -> Path:
 def _serve(arguments: argparse.Namespace) -> int:
     from tfi_notebook.local.service import LocalService  # noqa: PLC0415 - an optional extra
 
-    key = os.getenv("TFI_API_KEY") or secrets.token_urlsafe(24)
+    own = keys.seal(os.getenv("TFI_API_KEY", "").strip() or None, source="TFI_API_KEY")
+    key = keys.check(own) if own else keys.ApiKey(secrets.token_urlsafe(24), source="this run")
     # bound before anything is printed: the address is true, and port 0 takes a free one
-    with socket.create_server(("127.0.0.1", arguments.port)) as listening:
+    with _listening(arguments.port) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         root = settings.data_dir() / "local"
         with LocalService(
-            root, base_url=address, api_key=key, dialect=arguments.dialect
+            root, base_url=address, api_key=key.reveal(), dialect=arguments.dialect
         ) as service:
             import uvicorn  # noqa: PLC0415 - an optional extra
 
             print(f"local TFI service on {address} (this machine only)")
-            if os.getenv("TFI_API_KEY") is None:
-                print(f"key of this run: {key}")
+            if own is None:
+                print(f"key of this run: {key.reveal()}")
             print(f'tfi.connect(api_key=..., base_url="{address}", local=True)', flush=True)
             server = uvicorn.Server(uvicorn.Config(service.app, log_level="warning"))
-            server.run(sockets=[listening])
+            with suppress(KeyboardInterrupt):  # which is how a person ends it
+                server.run(sockets=[listening])
     return 0
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    raise SettingsError(f"port {port} cannot be used: {reason}", hint="--port 0 takes a free one")
 
 
 def _jobs(arguments: argparse.Namespace) -> int:

@@ -1,10 +1,11 @@
-"""What is installed, where the key comes from, which browser, and is the ledger healthy."""
+"""What is installed, where the key comes from, which browser, what ledger and disk hold."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
 import platform
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ def findings() -> Iterator[Finding]:
         yield Finding(f"extra {extra}", ok=not (missing and needed), text=text + hint)
     yield _key()
     yield _ledger()
+    yield _local_store()
     chromium = find_chromium()
     text = chromium.name if chromium else "none found (only the browser tests need one)"
     yield Finding("browser", ok=True, text=text)
@@ -54,7 +56,7 @@ def _key() -> Finding:
     try:
         key = settings.find_key()
     except TfiError as error:
-        return Finding("key", ok=False, text=error.message)
+        return Finding("key", ok=False, text=str(error).replace("\n", " "))
     text = f"from {key.source}: live API" if key else "none: local service"
     return Finding("key", ok=True, text=text)
 
@@ -62,14 +64,30 @@ def _key() -> Finding:
 def _ledger() -> Finding:
     from tfi_notebook.lifecycle.ledger import Ledger  # noqa: PLC0415 - keeps the import light
 
-    path = settings.resolve(local=True).ledger_path
     try:
+        path = settings.resolve(local=True).ledger_path
         ledger = Ledger(path)
-        verdict, count = ledger.check(), len(ledger.recent())
+        verdict, ((count,),) = ledger.check(), ledger.query("SELECT count(*) FROM jobs")
         ledger.close()
     except TfiError as error:
-        return Finding("ledger", ok=False, text=error.message)
-    return Finding("ledger", ok=verdict == "ok", text=f"{verdict}, {count} jobs, in {path.parent}")
+        return Finding("ledger", ok=False, text=str(error).replace("\n", " "))
+    text = f"{verdict}, {count} jobs, journal {ledger.journal}, in {path.parent}"
+    return Finding("ledger", ok=verdict == "ok", text=text)
+
+
+def _local_store() -> Finding:
+    from tfi_notebook.local import retention  # noqa: PLC0415 - keeps the import light
+    from tfi_notebook.local.store import QUEUE_FILE, Store  # noqa: PLC0415 - the same
+
+    try:
+        root = settings.data_dir() / "local"
+        if not (root / QUEUE_FILE).is_file():
+            return Finding("local store", ok=True, text="none yet")
+        with closing(Store(root)) as store:
+            plan = retention.plan(store)
+    except (TfiError, OSError) as error:
+        return Finding("local store", ok=False, text=str(error).replace("\n", " "))
+    return Finding("local store", ok=True, text=f"{plan}, in {root}")
 
 
 def _versions(packages: tuple[str, ...]) -> str:

@@ -61,6 +61,13 @@ class SettingsError(TfiError, ValueError):
     code = "settings"
 
 
+class ArgumentError(SettingsError):
+    """An argument of a call cannot be used; `.field` names it. Nothing was done."""
+
+    code = "argument"
+    default_hint = "help(...) of what was called tells what its arguments take"
+
+
 class MissingExtraError(TfiError, ImportError):
     """An optional part of the package is not installed."""
 
@@ -166,9 +173,7 @@ class AuthError(ApiError):
     """The key is missing or not accepted (401, 403)."""
 
     code = "auth"
-    default_hint = (
-        "check TFI_API_KEY; keys are made at https://app.techforgeinnovate.com/api-access"
-    )
+    default_hint = "check TFI_API_KEY; keys: https://app.techforgeinnovate.com/api-access"
 
 
 class NotFoundError(ApiError):
@@ -270,12 +275,25 @@ class DownloadError(TfiError):
     default_hint = "the video stays on the server: ask for it again with job.download()"
 
 
+# -- sweeps --------------------------------------------------------------------------------
+
+
+class SweepError(TfiError):
+    """A sweep or its run cannot do what was asked; nothing was sent on account of it."""
+
+    code = "sweep"
+
+
+class BudgetError(SweepError):
+    """The run's budget of credits does not cover what was asked."""
+
+    code = "budget"
+    default_hint = "run(budget_credits=...) sets how much the run may spend"
+
+
 def by_code() -> dict[str, type[TfiError]]:
-    """Return every error class of this module by its `code`."""
-    classes: list[type[TfiError]] = [TfiError, *_descendants(TfiError)]
+    """Return every error class of this package by its `code`."""
+    classes: list[type[TfiError]] = [TfiError]
+    for cls in classes:  # the list grows while it is walked
+        classes.extend(cls.__subclasses__())
     return {cls.code: cls for cls in classes}
-
-
-def _descendants(cls: type[TfiError]) -> list[type[TfiError]]:
-    children = cls.__subclasses__()
-    return children + [deeper for child in children for deeper in _descendants(child)]

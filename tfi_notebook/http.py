@@ -9,12 +9,14 @@ import functools
 import logging
 import re
 import ssl
+import sys
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from tfi_notebook import credentials
 from tfi_notebook.keys import mask
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ CONNECT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout)
 """No connection was made: another address of the host may be tried."""
 InvalidURL = httpx.InvalidURL
 
-_QUERY = re.compile(r"(https?://[^\s\"'<>?#]*)[?#][^\s\"'<>]*")
-_USERINFO = re.compile(r"(https?://)[^\s/@]*@")
 _INVISIBLE = re.compile("[\\u200b-\\u200d\\u2060-\\u2064\\ufeff]")
 _UNPRINTABLE = re.compile(
     "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]"
@@ -45,9 +45,14 @@ _CLEANED_LOGGERS = (
     "httpx", "httpcore.connection", "httpcore.http11", "asyncio",
     "tfi_notebook.display.painter", "tfi_notebook.lifecycle.feed", "tfi_notebook.lifecycle.tracker",
     "tfi_notebook.local.replies", "tfi_notebook.local.routes", "tfi_notebook.local.tasks",
-    "tfi_notebook.local.worker", "tfi_notebook.widgets.panel",
+    "tfi_notebook.local.worker", "tfi_notebook.sweeps.led", "tfi_notebook.widgets.panel",
+    "tfi_notebook.lifecycle.workspace",
 )  # fmt: skip
 _LOG_MAX_CHARS = 20_000
+
+
+class HeldBackError(Exception):
+    """The first byte of a request was held back."""
 
 
 class BodyTooLargeError(Exception):
@@ -83,6 +88,7 @@ def open_lane(url: URL, *, keepalive_s: float) -> AsyncBaseTransport:
         keepalive_s: how long an idle connection may be used again. It must be shorter than the
             server's own limit, or a request meets a connection that is just being closed.
     """
+    _spare_the_search()
     return httpx.AsyncHTTPTransport(
         verify=_trusted() if url.scheme == "https" else _trusts_nobody(),
         trust_env=False,
@@ -90,6 +96,20 @@ def open_lane(url: URL, *, keepalive_s: float) -> AsyncBaseTransport:
             max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_s
         ),
     )
+
+
+@functools.cache
+def _spare_the_search() -> None:
+    """Let httpcore see at once that this is asyncio: a fifth of a request's time.
+
+    In every lock it imports `sniffio` to find out, and where that is not installed Python goes
+    through all of `sys.path` in vain. Trio cannot be running unless somebody has imported it.
+    """
+    from httpcore import _synchronization as locks  # noqa: PLC0415 - httpx loads it late as well
+
+    ask = getattr(locks, "current_async_library", None)
+    if ask is not None:
+        locks.current_async_library = lambda: ask() if "sniffio" in sys.modules else "asyncio"
 
 
 def has_leftover(lane: AsyncBaseTransport) -> bool:
@@ -199,8 +219,9 @@ def origin(url: str) -> str:
 def redact(text: object, max_chars: int = 500) -> str:
     """Return foreign text fit to be shown or stored: no query strings, no control characters.
 
-    Signed URLs are bearer credentials, so every URL loses its query. Services repeat a wrong key
-    in their answers, so every key that is in use is masked.
+    Signed URLs are bearer credentials, so every URL loses its query, and what else of it is a
+    credential (`tfi_notebook.credentials`); so does an address without its host. Services repeat
+    a wrong key in their answers, so every key that is in use is masked.
 
     Example:
         >>> redact("GET https://cdn.example.com/a.mp4?token=abc failed")
@@ -208,15 +229,28 @@ def redact(text: object, max_chars: int = 500) -> str:
     """
     # first what is invisible: a key with such a character inside would not be recognised
     plain = _UNPRINTABLE.sub(" ", _INVISIBLE.sub("", str(text)))
-    plain = mask(_USERINFO.sub(r"\1", _QUERY.sub(r"\1", plain))).strip()
+    if "//" in plain:
+        plain = credentials.URL.sub(lambda found: credentials.shown(found[0]), plain)
+    if "=" in plain:
+        plain = credentials.PAIR.sub(_without_credential, plain)
+    plain = mask(plain).strip()
     return plain if len(plain) <= max_chars else plain[: max_chars - 1] + "…"
 
 
-def nothing_was_sent() -> tuple[Mapping[str, Any], Callable[[], bool]]:
+def _without_credential(found: re.Match[str]) -> str:
+    return "" if credentials.is_credential(found[0][1:]) else found[0]
+
+
+def nothing_was_sent(
+    may_send: Callable[[], bool] | None = None,
+) -> tuple[Mapping[str, Any], Callable[[], bool]]:
     """Return request extensions that watch the wire, and a function that tells the outcome.
 
     httpcore reports `send_request_headers.started` just before the first byte leaves. When a
     request fails and that event never came, the server cannot have seen it.
+
+    Args:
+        may_send: asked at that moment; False ends the request with a `HeldBackError`.
 
     Returns:
         The `extensions` for the request, and a callable: True while nothing was sent.
@@ -225,6 +259,8 @@ def nothing_was_sent() -> tuple[Mapping[str, Any], Callable[[], bool]]:
 
     async def trace(event: str, _info: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
+            if may_send is not None and not may_send():
+                raise HeldBackError
             seen.append(event)
 
     return {"trace": trace}, lambda: not seen

@@ -117,11 +117,15 @@ def seal(given: str | ApiKey | None, *, source: str = ARGUMENT) -> ApiKey | None
     It never raises and looks at nothing, so that a function that was given a key can put the
     sealed one in its place before anything can go wrong: `api_key = seal(api_key)`.
 
+    What is no text (bytes, a number) is closed away as an empty key, which `check` refuses.
+
     Args:
         given: the key's text; blanks around it are dropped.
         source: where it comes from, in words.
     """
-    return ApiKey(given.strip(), source=source) if isinstance(given, str) else given
+    if given is None or isinstance(given, ApiKey):
+        return given
+    return ApiKey(given.strip() if isinstance(given, str) else "", source=source)
 
 
 def check(key: ApiKey) -> ApiKey:
@@ -135,7 +139,7 @@ def check(key: ApiKey) -> ApiKey:
     """
     if not _is_plausible(key):
         name = "api_key" if key.source == ARGUMENT else f"what is in {key.source}"
-        raise SettingsError(f"{name} is not a key", hint="paste the key alone, without quotes")
+        raise SettingsError(f"{name} is not a key", hint="give the key alone, as text")
     if key.source == ARGUMENT and _stands_in_a_cell(key):
         warnings.warn(
             "the key stands in the text of a cell, so it is saved with the notebook and in the "

@@ -1,24 +1,31 @@
-"""Where the key comes from, which service is meant, and every cadence and limit.
+"""Where the key comes from, and which service is meant.
 
-Four environment variables are read, and no others:
+Four environment variables are read here, and no others:
 
 - `TFI_API_KEY`: the key of the live API. Without one, there or in another place that
   `tfi_notebook.keystore` looks into, everything runs against the local service.
-- `TFI_BASE_URL`: another address than the public one (a proxy, a served local service).
+- `TFI_BASE_URL`: another address than the public one (a proxy); it needs a key.
 - `TFI_HOME`: the folder for the ledger and the local service's files.
 - `TFI_ASSET_STORE`: where `tfi.asset` puts files for the live API, such as `s3://bucket/folder`.
+
+Those of the local service (its bound on the disk, private addresses) stand in
+`tfi_notebook.local.preferences`.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from tfi_notebook import keys, keystore
-from tfi_notebook.errors import SettingsError
+from tfi_notebook import arguments, keys, keystore
+from tfi_notebook.errors import ArgumentError, SettingsError
 from tfi_notebook.keys import ApiKey
+from tfi_notebook.limits import Limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "LIVE_BASE_URL",
@@ -29,7 +36,9 @@ __all__ = [
     "Settings",
     "data_dir",
     "find_key",
+    "one_name",
     "resolve",
+    "service_address",
 ]
 
 LIVE_BASE_URL = "https://api.techforgeinnovate.com"
@@ -38,75 +47,11 @@ LOCAL_BASE_URL = "http://tfi.localhost"
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Cadences and limits, each with its unit in its name."""
-
-    request_timeout_s: float = 30.0
-    """Total time of one API call, body included (not per read)."""
-    submit_timeout_s: float = 60.0
-    """Total time of one submit; a lost answer leaves the job `unknown`."""
-    close_grace_s: float = 5.0
-    """How long closing waits for the answers of submits that are under way."""
-    json_max_bytes: int = 1_000_000
-    download_timeout_s: float = 600.0
-    download_max_bytes: int = 2_000_000_000
-    parallel_downloads: int = 4
-    disk_reserve_bytes: int = 100_000_000
-    """Space that a download must leave free."""
-    upload_max_bytes: int = 200_000_000
-    asset_link_life_s: float = 6 * 3600.0
-    """How long the live API can fetch a file from the asset store, from the submit on."""
-    poll_first_s: float = 2.0
-    poll_growth: float = 1.5
-    poll_max_s: float = 30.0
-    poll_floor_s: float = 0.5
-    """Shortest pause between two status requests of one job."""
-    poll_head_max_s: float = 120.0
-    """Longest time without a status request, even where no end is expected yet."""
-    polls_per_job: float = 8.0
-    """Status requests that a job of one minute takes on average, once its class is known."""
-    poll_budget_per_s: float = 10.0
-    """Status requests per second over all jobs."""
-    local_poll_budget_per_s: float = 100.0
-    """The same for a service in this process."""
-    local_poll_first_s: float = 0.1
-    local_poll_max_s: float = 0.5
-    soft_errors_max: int = 20
-    """Failed status requests in a row before a job's watching is given up."""
-    not_found_max: int = 3
-    """Answers `Job not found` in a row that are taken for delay after a submit."""
-    board_interval_s: float = 0.5
-    """Shortest time between two drawings of one board."""
-    inline_video_max_bytes: int = 25_000_000
-    """Larger videos are linked, not sent through the widget."""
-    connect_timeout_s: float = 10.0
-    """Time for a connection; when it runs out, nothing was sent."""
-    keepalive_s: float = 4.0
-    """How long an idle connection is used again; servers close theirs after 5 s or more."""
-    parallel_requests: int = 64
-    """Most requests at the same time, submits and reads together."""
-    parallel_first: int = 8
-    """Requests at the same time to begin with; they grow while the service keeps up."""
-    read_retry_s: float = 20.0
-    """No repeat of a failed read begins later than this after the first try began."""
-    read_tries: int = 3
-    """Most tries of one read that fails; being told to slow down does not count."""
-    submit_retry_s: float = 20.0
-    """The same bound for a submit that was not sent, or that was turned away unread."""
-    retry_first_s: float = 0.5
-    """Longest pause before the first repeat; it doubles with every further one."""
-    retry_max_s: float = 20.0
-    retry_after_max_s: float = 60.0
-    """Longest pause that the service's `Retry-After` can ask for."""
-    retry_tokens: int = 40
-    """Failures in a short time (half of this) after which failed reads are not repeated."""
-    outage_failures: int = 6
-    """Failures in a row, over all calls, after which the service counts as down."""
-    probe_first_s: float = 1.0
-    """Pause before the first look whether an outage has ended; it doubles with every look."""
-    probe_max_s: float = 30.0
+_TWO_WAYS = (
+    "give the service's key with it: connect(api_key=..., base_url=...), and local=True where "
+    "`tfi-notebook serve` runs it; or connect(local=True) alone for the service in this process"
+)
+_LIMITS = "from tfi_notebook.limits import Limits; connect(limits=Limits(parallel_requests=8))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +80,27 @@ class Settings:
     @property
     def service_name(self) -> str:
         """Name under which the ledger keeps this service's jobs."""
-        return "local" if self.embedded else self.base_url
+        return "local" if self.embedded else one_name(self.base_url)
+
+
+def one_name(url: str) -> str:
+    """Return the name of an address's service: all names of this machine mean one service."""
+    parts = urlsplit(url)
+    if parts.hostname not in LOOPBACK_HOSTS:
+        return url
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://127.0.0.1{port}{parts.path}"
 
 
 def data_dir() -> Path:
-    """Return the folder for ledger and local service: `TFI_HOME`, else the user's data folder."""
+    """Return the folder for ledger and local service: `TFI_HOME`, else the user's data folder.
+
+    Raises:
+        ArgumentError: `TFI_HOME` is no path, or a file.
+    """
     home = os.getenv("TFI_HOME")
     if home:
-        return Path(home).expanduser().resolve()
+        return arguments.folder("TFI_HOME", home, hint="set TFI_HOME to a folder, or unset it")
     from platformdirs import user_data_path  # noqa: PLC0415 - not needed when TFI_HOME is set
 
     return user_data_path("tfi_notebook", appauthor=False)
@@ -171,8 +129,7 @@ def resolve(
     """Decide which service is meant and with which key.
 
     Args:
-        api_key: key of the live API; default from the first place of
-            `tfi_notebook.keystore` that has one.
+        api_key: key of the live API; default as `tfi_notebook.keystore` finds it.
         base_url: address of the API; default `TFI_BASE_URL`, else the public one.
         local: True forces the local service (with `base_url`: one that is served there), False
             the live API; None takes the live API exactly when there is a key.
@@ -186,60 +143,105 @@ def resolve(
         The resolved settings; nothing is opened or created yet.
 
     Raises:
-        SettingsError: `local=False` without a key, or a base URL that must not carry a key.
+        SettingsError: no key where one is needed, or an argument that is not of its kind.
     """
     api_key = keys.seal(api_key)  # before anything can fail: see `keys`
+    local = None if local is None else arguments.flag("local", local)
+    home = data_dir()
     # a key that was stored for the live API is nothing for a local service
-    key = keystore.find(api_key, data_dir(), stored=local is not True)
-    is_local = _means_local(local, key)
-    address = _address(base_url, is_local=is_local, forced=local is not None)
+    key = keystore.find(api_key, home, stored=local is not True)
+    is_local, address = _service(local, base_url, key)
     if is_local and address == LOCAL_BASE_URL:
         key = None  # the service in this process has no business with the live API's key
-    home = data_dir()
     return Settings(
         base_url=address,
         local=is_local,
         api_key=key or ApiKey("local", source="local service"),
         data_dir=home,
-        ledger_path=_path(ledger) if ledger else home / "ledger.sqlite",
-        outputs_dir=_path(outputs) if outputs else Path.cwd() / "tfi_outputs",
-        asset_store=assets or os.getenv("TFI_ASSET_STORE") or None,
-        limits=limits or Limits(),
+        ledger_path=_file("ledger", ledger, home / "ledger.sqlite"),
+        outputs_dir=arguments.folder("outputs", "tfi_outputs" if outputs is None else outputs),
+        asset_store=_store(assets),
+        limits=_limits(limits),
     )
 
 
-def _means_local(local: bool | None, key: ApiKey | None) -> bool:  # noqa: FBT001 - as `resolve` was told
+def _service(local: bool | None, base_url: str | None, key: ApiKey | None) -> tuple[bool, str]:  # noqa: FBT001 - as `resolve` was told
+    """Return whether a local service is meant, and the address."""
+    if base_url is None and not local:
+        base_url = os.getenv("TFI_BASE_URL") or None
     if local is False and key is None:
         raise SettingsError(
             "the live API needs a key",
             hint="call tfi.login() or set TFI_API_KEY; local=None uses the local service",
         )
-    return key is None if local is None else local
+    if local is None and key is None and base_url is not None:
+        raise SettingsError(
+            "there is an address (base_url or TFI_BASE_URL), but no key for it", hint=_TWO_WAYS
+        )
+    is_local = key is None if local is None else local
+    usual = LOCAL_BASE_URL if is_local else LIVE_BASE_URL
+    return is_local, service_address(usual if base_url is None else base_url)
 
 
-def _address(base_url: str | None, *, is_local: bool, forced: bool) -> str:
-    """The service's address. A local one has another than its own only where both were given."""
-    if is_local:
-        return _clean_base_url((base_url if forced else None) or LOCAL_BASE_URL)
-    return _clean_base_url(base_url or os.getenv("TFI_BASE_URL") or LIVE_BASE_URL)
+def _file(name: str, given: str | Path | None, default: Path) -> Path:
+    """Return a file's path: the given one, if it can be one."""
+    if given is None:
+        return default
+    wanted = arguments.path(name, given)
+    if wanted.is_dir():
+        raise ArgumentError("is a folder", field=name, hint="name a file in it")
+    return wanted
 
 
-def _path(given: str | Path) -> Path:
-    return Path(given).expanduser().resolve()
+def _store(given: str | None) -> str | None:
+    if given is not None and not isinstance(given, str):
+        raise ArgumentError("must be text", field="assets", hint='such as "s3://bucket/folder"')
+    return given or os.getenv("TFI_ASSET_STORE") or None
 
 
-def _clean_base_url(url: str) -> str:
-    parts = urlsplit(url.strip().rstrip("/"))
+def _limits(given: Limits | None) -> Limits:
+    if given is not None and not isinstance(given, Limits):
+        raise ArgumentError("must be Limits", field="limits", hint=_LIMITS)
+    return given or Limits()
+
+
+def service_address(given: str, *, name: str = "base_url") -> str:
+    """Return a service's address in the one spelling under which its jobs are kept.
+
+    Args:
+        given: scheme and host, with a port or a path if need be.
+        name: the argument to be named in the error.
+
+    Raises:
+        ArgumentError: it is no address, or one to which a key would travel in clear text.
+    """
+    parts = _parts(given, name)
     host = (parts.hostname or "").lower()
     loopback = host in LOOPBACK_HOSTS or host.endswith(".localhost")
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise SettingsError(
-            "base_url must be https (http only on this machine)",
+        raise ArgumentError(
+            "must be https (http only on this machine)",
+            field=name,
             hint="the key would travel in clear text otherwise",
         )
-    if not host or parts.username or parts.query or parts.fragment:
-        raise SettingsError("base_url must be scheme and host, such as https://host/path")
     return f"{parts.scheme}://{_place(parts)}{parts.path}"
+
+
+def _parts(given: str, name: str) -> SplitResult:
+    if isinstance(given, str) and given.strip().isprintable():
+        try:
+            parts = urlsplit(given.strip().rstrip("/"))
+            _ = parts.port  # it is read, and may be none, when it is asked for
+        except ValueError:  # a bracket that is not closed, a port that is no number
+            pass
+        else:
+            if parts.hostname and not (parts.username or parts.query or parts.fragment):
+                return parts
+    raise ArgumentError(
+        "must be scheme and host, without query or password",
+        field=name,
+        hint="such as https://host/path, or http://127.0.0.1:8765 for a served local service",
+    )
 
 
 def _place(parts: SplitResult) -> str:

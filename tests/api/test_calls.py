@@ -116,19 +116,19 @@ def test_a_read_does_not_stand_in_line_for_longer_than_it_is_worth() -> None:
     assert len(server.requests) == 1  # the others were never sent
 
 
-def test_refusals_halve_what_is_under_way_for_reads_and_submits_together() -> None:
-    """One submit is refused; from then on half as many reads are let through at a time."""
+def test_refusals_slow_reads_and_submits_down_together() -> None:
+    """One submit is refused three times; then reads go an eighth as fast as 8 at a time would."""
     limits = dataclasses.replace(FAST, parallel_first=8, parallel_requests=8)
 
     async def ask(client: AsyncClient) -> None:
         await client.create_job(good_payload())
-        await asyncio.gather(*(client.credits() for _ in range(40)))
+        await asyncio.gather(*(client.credits() for _ in range(12)))
 
     refusal = Refusal(reply(429, {}))
-    answers = in_turn([refusal, reply(202, RECEIPT), CREDITS])
-    with FaultyServer(answers, delay_s=0.01) as server:
+    answers = in_turn([refusal, refusal, refusal, reply(202, RECEIPT), CREDITS])
+    with FaultyServer(answers, delay_s=0.05) as server:
         call(server, ask, limits)
-    assert server.connections <= 6  # 4, and by 40 / 35 successes one more
+    assert server.connections <= 4  # one or two at a time, instead of eight
 
 
 def test_a_submit_waits_out_a_short_time_without_connection() -> None:
@@ -229,6 +229,70 @@ def test_a_submit_in_an_outage_is_told_as_never_sent() -> None:
     with FaultyServer(lambda *_: reply(500, {})) as server:
         call(server, ask, limits)
         assert server.made == 0
+
+
+def test_before_a_submit_is_given_up_it_is_looked_once_more() -> None:
+    """The service is back long before the time is over, and the next planned look long after."""
+
+    async def ask(client: AsyncClient) -> list[Any]:
+        submits = [asyncio.create_task(client.create_job(good_payload())) for _ in range(50)]
+        await until_down(client)
+        server.listen_again()
+        return await asyncio.gather(*submits)
+
+    limits = dataclasses.replace(FAST, submit_retry_s=1.0, probe_first_s=600.0, probe_max_s=600.0)
+    with FaultyServer(lambda *_: reply(202, RECEIPT)) as server:
+        server.stop_listening()
+        assert len(call(server, ask, limits)) == 50
+        assert server.made == 50
+
+
+def test_a_lone_submit_is_tried_until_its_time_is_over() -> None:
+    """The pauses grow beyond what is left: the last try comes at the end and not before."""
+
+    async def ask(client: AsyncClient) -> Any:
+        submit = asyncio.create_task(client.create_job(good_payload()))
+        await asyncio.sleep(0.5 * limits.submit_retry_s)  # as long as the service is away
+        server.listen_again()
+        return await submit
+
+    limits = dataclasses.replace(PATIENT, submit_retry_s=1.0, retry_first_s=60.0, retry_max_s=60.0)
+    with FaultyServer(lambda *_: reply(202, RECEIPT)) as server:
+        server.stop_listening()
+        assert call(server, ask, limits).job_id == ID
+        assert server.made == 1
+
+
+class Doorkeeper:
+    """A gate that notes what is asked of it, and holds the first byte back `holds` times."""
+
+    def __init__(self, holds: int = 0) -> None:
+        self.asked: list[str] = []
+        self.holds = holds
+
+    async def open(self) -> None:
+        """Let a try begin."""
+        self.asked.append("open")
+
+    def may_send(self) -> bool:
+        """Let the first byte leave, once it was held back often enough."""
+        self.holds -= 1
+        self.asked.append("send" if self.holds < 0 else "hold")
+        return self.holds < 0
+
+    def was_not_taken(self) -> None:
+        """Note it."""
+        self.asked.append("not taken")
+
+
+def test_the_gate_is_asked_at_each_turn_and_right_before_the_first_byte() -> None:
+    gate = Doorkeeper(holds=1)
+    refusal = Refusal(reply(429, {}))
+    with FaultyServer(in_turn([refusal, reply(202, RECEIPT)])) as server:
+        assert call(server, lambda client: client.create_job(good_payload(), gate)).job_id == ID
+        assert (server.made, len(server.requests)) == (1, 2)
+    held = ["open", "hold", "not taken"]
+    assert gate.asked == [*held, "open", "send", "not taken", "open", "send"]
 
 
 def test_lost_submits_open_the_circuit_and_are_not_repeated() -> None:

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.helpers.virtual_time import run_virtually
 from tfi_notebook.api.limiter import Limiter, Priority
+from tfi_notebook.api.pace import AdaptiveLimit
 from tfi_notebook.api.retry import (
-    AdaptiveLimit,
     Circuit,
     Outage,
     RetryBudget,
@@ -22,12 +20,8 @@ from tfi_notebook.api.retry import (
     retry_after_s,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 DAY_S = 86_400
 BEGIN = 1_000.0  # of virtual time
-UNLIMITED = float("inf")
 
 
 @given(tries=st.integers(1, 10_000), draw=st.floats(0, 1))
@@ -102,89 +96,6 @@ def test_a_circuit_opens_after_failures_in_a_row() -> None:
 
 def clock() -> float:
     return asyncio.get_running_loop().time() - BEGIN
-
-
-@dataclass
-class ThrottledService:
-    """Serves at most `rate` requests/s, with bursts of up to `burst`; refuses the rest."""
-
-    rate: Callable[[float], float]
-    burst: float
-    round_trip_s: float = 0.02
-    answers: list[tuple[float, bool]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.tokens, self.since = self.burst, 0.0
-        self.draw = random.Random(5)
-
-    async def serve(self) -> bool:
-        await asyncio.sleep(self.round_trip_s * self.draw.uniform(0.75, 1.25))
-        now = clock()
-        self.tokens += (now - self.since) * self.rate(now)
-        self.tokens, self.since = min(self.tokens, self.burst), now
-        served = self.tokens >= 1 or self.rate(now) == UNLIMITED
-        self.tokens -= served
-        self.answers.append((now, served))
-        return served
-
-    def count(self, begin: float, end: float) -> tuple[int, int]:
-        """Return how many were served and refused in a span of time."""
-        within = [served for at, served in self.answers if begin <= at < end]
-        return sum(within), len(within) - sum(within)
-
-
-async def flood(service: ThrottledService, end: float, workers: int = 64) -> None:
-    """Send as much as the limiter lets through until `end`."""
-    limit = AdaptiveLimit(8, 64, clock=clock)
-    limiter = Limiter(limit, clock=clock)
-    draw = random.Random(3)
-
-    async def worker() -> None:
-        while clock() < end:
-            async with limiter.slot(Priority.SUBMIT):
-                sent_at = clock()
-                served = await service.serve()
-            if served:
-                limit.succeeded(sent_at)
-            else:
-                limit.throttled(sent_at)
-                await asyncio.sleep(backoff_s(1, first_s=0.5, max_s=20, draw=draw.random))
-
-    await asyncio.gather(*(worker() for _ in range(workers)))
-
-
-@pytest.mark.parametrize(("rate", "burst"), [(5, 5), (10, 10), (50, 20), (200, 50), (1000, 100)])
-def test_the_limit_settles_at_what_the_service_allows(rate: float, burst: float) -> None:
-    async def measure() -> tuple[int, int]:
-        service = ThrottledService(lambda _: rate, burst)
-        await flood(service, 60.0)
-        return service.count(20.0, 60.0)
-
-    served, refused = run_virtually(measure())
-    assert served >= 0.85 * rate * 40
-    assert refused <= 0.05 * (served + refused)
-
-
-def test_the_limit_recovers_soon_after_it_is_lifted() -> None:
-    async def measure() -> list[int]:
-        service = ThrottledService(lambda now: 50 if now < 30 else UNLIMITED, burst=10)
-        await flood(service, 42.0)
-        return [service.count(begin, begin + 1)[0] for begin in (25, 40)]
-
-    limited, lifted = run_virtually(measure())
-    assert limited <= 60
-    assert lifted >= 0.85 * 64 / 0.02
-
-
-def test_one_burst_of_refusals_halves_the_limit_once() -> None:
-    now = 0.0
-    limit = AdaptiveLimit(64, 64, clock=lambda: now)
-    now = 1.0
-    for _ in range(30):
-        limit.throttled(sent_at=0.5)
-    assert limit.slots == 32
-    limit.throttled(sent_at=1.5)
-    assert limit.slots == 16
 
 
 def test_a_hold_stops_everybody_and_reads_go_first_after_it() -> None:

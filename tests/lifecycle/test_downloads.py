@@ -292,7 +292,7 @@ def test_a_public_url_is_fetched_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path) -> None:
-    greedy = settings.Limits(disk_reserve_bytes=10**18, read_tries=1)
+    greedy = settings.Limits(disk_reserve_bytes=10**15, read_tries=1)
     with refused(tmp_path, r"not enough space: the video has 2,012 bytes"):
         fetch(tmp_path, ScriptedApi(base_url=CDN), limits=greedy)
     assert fetch(tmp_path, ScriptedApi(base_url=CDN)).path.is_file()

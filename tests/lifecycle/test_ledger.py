@@ -10,7 +10,6 @@ import sys
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +21,9 @@ from tests.lifecycle.rows import row
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.errors import LedgerError
 from tfi_notebook.lifecycle import medium
-from tfi_notebook.lifecycle.ledger import Ledger, Transition
+from tfi_notebook.lifecycle.ledger import Ledger
 from tfi_notebook.lifecycle.medium import Journal, choose_journal, wal_fault
+from tfi_notebook.lifecycle.readings import Transition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ def test_rows_are_selected_by_every_condition(ledger: Ledger) -> None:
     assert keys(status=JobStatus.DONE, limit=1) == ["k3"]
     assert keys(status=["failed", "intent"]) == ["other", "k2"]
     assert keys(service="local", since=1002) == ["k3", "k2"]
-    assert keys(since=datetime.fromtimestamp(1500, UTC)) == ["other"]
+    assert keys(since=1500.5) == ["other"]
     assert keys(version=5) == ["k1"]
     assert keys(version=range(4, 6), status="done") == ["k1", "k0"]
     assert keys(status=[]) == []
@@ -297,6 +297,29 @@ def test_an_intent_is_refused_while_an_earlier_submit_counts(ledger: Ledger) -> 
     assert asyncio.run(begin("fourth")) is None
 
 
+def test_the_id_of_a_new_submit_closes_the_lost_one_whoever_writes_it(ledger: Ledger) -> None:
+    """The kernel that resubmits may die right after the id; nothing is left for it to do."""
+    ledger.put(row("lost", status=JobStatus.UNKNOWN), row("other", status=JobStatus.UNKNOWN))
+    asyncio.run(ledger.begin(row("new"), force=True, replaces="lost"))
+    ledger.put(row("new", status=JobStatus.UNKNOWN))
+    assert {item.status for item in ledger.recent()} == {JobStatus.UNKNOWN}
+    another = Ledger(ledger.path)
+    another.put(row("new", status=JobStatus.QUEUED, job_id="j2"))
+    another.close()
+    found = {item.key: (item.status.value, item.message) for item in ledger.recent()}
+    assert found["lost"] == ("written_off", "submitted again as j2")
+    assert found["other"][0] == "unknown"
+    assert ledger.history("lost")[-1].status is JobStatus.WRITTEN_OFF
+
+
+def test_an_id_that_stands_is_never_taken_away(ledger: Ledger) -> None:
+    """By a kernel that has not heard of it, and takes the submit for lost or refused."""
+    ledger.put(row(status=JobStatus.QUEUED, job_id="j1"))
+    for status in (JobStatus.UNKNOWN, JobStatus.REJECTED, JobStatus.INTENT):
+        ledger.put(row(status=status))
+    assert [(item.job_id, item.status.value) for item in ledger.recent()] == [("j1", "queued")]
+
+
 def test_of_many_intents_at_once_one_is_made(ledger: Ledger) -> None:
     async def begin_all() -> list[JobSnapshot | None]:
         return await asyncio.gather(*(ledger.begin(row(f"k{number}")) for number in range(50)))
@@ -363,10 +386,27 @@ def test_a_ledger_of_version_1_is_taken_over(tmp_path: Path) -> None:
         Transition(JobStatus.PROCESSING, 1001.5),
         Transition(JobStatus.DONE, 1060.25),
     ]
-    assert [(item.key, owner) for item, owner in ledger.intents(ended.service)] == [("left", None)]
+    left = "SELECT key, owner, account, replaces FROM jobs WHERE status = 'intent'"
+    assert ledger.query(left) == [("left", None, None, None)]
     ledger.put(row("new"))
     ledger.close()
     assert len(Ledger(path).recent()) == 6
+
+
+def test_the_names_of_this_machine_become_one_in_an_older_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    shutil.copy(VERSION_1, path)
+    names = {
+        "left": "http://localhost:8000", "waits": "http://[::1]:8000/tfi", "runs": "http://localhost",
+        "ended": "http://localhost.example.com", "lost": "https://api.example.com",
+    }  # fmt: skip
+    with sqlite3.connect(path) as db:
+        for key, name in names.items():
+            db.execute("UPDATE jobs SET service = ? WHERE key = ?", (name, key))
+    assert {item.key: item.service for item in Ledger(path).recent()} == names | {
+        "left": "http://127.0.0.1:8000", "waits": "http://127.0.0.1:8000/tfi",
+        "runs": "http://127.0.0.1",
+    }  # fmt: skip
 
 
 def test_two_processes_take_over_a_ledger_of_version_1_at_once(tmp_path: Path) -> None:

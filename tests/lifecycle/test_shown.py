@@ -14,13 +14,14 @@ from tests.helpers.faulty_server import FaultyServer, reply
 from tests.helpers.payloads import good_payload
 from tfi_notebook import settings
 from tfi_notebook.contract.records import JobStatus
-from tfi_notebook.lifecycle.job import Job, JobList
+from tfi_notebook.lifecycle.joblist import JobList
 from tfi_notebook.lifecycle.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfi_notebook.contract.snapshot import JobSnapshot
+    from tfi_notebook.lifecycle.job import Job
 
 TEXTS = (HARMLESS, *ATTACKS)
 FAST = settings.Limits(poll_first_s=0.01, poll_max_s=5.0, poll_budget_per_s=500.0)

@@ -19,12 +19,13 @@ from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.errors import LedgerError, NotSentError, SubmitUnknownError
 from tfi_notebook.lifecycle.feed import Feed
 from tfi_notebook.lifecycle.ledger import Ledger
-from tfi_notebook.lifecycle.owner import Owner
 from tfi_notebook.lifecycle.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tfi_notebook.lifecycle.turn import Turn
 
 WAIT_S = 30.0
 FAST = settings.Limits(
@@ -32,15 +33,14 @@ FAST = settings.Limits(
     close_grace_s=0.2, submit_retry_s=0.2,
 )  # fmt: skip
 LEAVES_AN_INTENT = """
-import sys, time
+import asyncio, sys, time
 from pathlib import Path
-from tests.helpers.payloads import good_payload
 from tests.lifecycle.rows import row
-from tfi_notebook.lifecycle.feed import Feed
 from tfi_notebook.lifecycle.ledger import Ledger
-from tfi_notebook.lifecycle.owner import Owner
-rows = [row(f"left-{n}", service=sys.argv[2], created_at=time.time()) for n in range(3)]
-Ledger(Path(sys.argv[1])).put(*rows)
+ledger = Ledger(Path(sys.argv[1]))
+for n in range(3):
+    intent = row(f"left-{n}", service=sys.argv[2], created_at=time.time())
+    asyncio.run(ledger.begin(intent, force=True))
 print("written", flush=True)
 sys.stdin.readline()
 """
@@ -136,7 +136,9 @@ def test_a_fault_of_our_own_in_mid_submit_is_unknown_too(
 ) -> None:
     with open_workspace(ScriptedApi(), tmp_path) as (workspace, _):
 
-        async def breaks(_payload: object) -> None:
+        async def breaks(_payload: object, turn: Turn) -> None:
+            await turn.open()
+            assert turn.may_send()
             raise ZeroDivisionError
 
         monkeypatch.setattr(workspace._engine.client, "create_job", breaks)
@@ -179,22 +181,6 @@ def test_intents_of_a_dead_kernel_become_unknown_and_those_of_a_living_one_stay(
             with pytest.raises(SubmitUnknownError):
                 workspace.submit(good_payload())
         assert server.made == 0
-
-
-def test_an_intent_from_another_machine_is_given_up_once_it_is_too_old(tmp_path: Path) -> None:
-    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
-        ledger, now = workspace._ledger, time.time()
-        code = LEAVES_AN_INTENT.replace("sys.stdin.readline()", "")
-        command = [sys.executable, "-c", code, str(ledger.path), server.url]
-        subprocess.run(command, check=True, capture_output=True)
-        owner = Owner("another machine", "its last boot", 1, "1").text()
-        elsewhere = "UPDATE jobs SET owner = ?"
-        ledger.transact_blocking(lambda db: db.execute(elsewhere, (owner,)).rowcount)
-        old = "UPDATE jobs SET created_at = ? WHERE key = 'left-1'"
-        ledger.transact_blocking(lambda db: db.execute(old, (now - 3600,)).rowcount)
-        with Workspace(workspace.settings) as after:
-            left = {job.key: job.status.value for job in after.jobs()}
-    assert left == {"left-0": "intent", "left-1": "unknown", "left-2": "intent"}
 
 
 def test_two_kernels_submit_the_same_payload_once(tmp_path: Path) -> None:

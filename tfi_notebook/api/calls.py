@@ -19,11 +19,12 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tfi_notebook.api.limiter import Limiter, Priority
 from tfi_notebook.api.outage import OutageWatch
-from tfi_notebook.api.retry import AdaptiveLimit, RetryBudget, backoff_s, retry_after_s
+from tfi_notebook.api.pace import AdaptiveLimit
+from tfi_notebook.api.retry import RetryBudget, backoff_s, retry_after_s
 from tfi_notebook.api.transport import SERVER_ERROR_MIN, Answer, Transport
 from tfi_notebook.errors import (
     ApiError,
@@ -45,6 +46,22 @@ HEALTH_PATH = "/auth/credits"
 """A small read that every account may make: it is what an outage's end is looked for with."""
 
 
+class Gate(Protocol):
+    """What has to happen before a paid call may leave."""
+
+    async def open(self) -> None:
+        """Prepare a try that has its turn now; what this raises ends the call, and nothing is sent.
+
+        It must raise neither `TimeoutError` nor `ServiceDownError`: those mean another turn.
+        """
+
+    def may_send(self) -> bool:
+        """Tell right before the first byte whether it may leave; if not, there is a new try."""
+
+    def was_not_taken(self) -> None:
+        """Take note that the last try has not left, or was turned away unread."""
+
+
 @dataclass(slots=True)
 class _Call:
     """One logical call with all its tries."""
@@ -55,8 +72,11 @@ class _Call:
     paid: bool
     retry_s: float
     timeout_s: float
+    gate: Gate | None = None
     tries: int = 0
     failures: int = 0
+    last: bool = False
+    """No further try is made after the one that is on now."""
     began: float | None = None
     """When it first came to its turn: waiting in one's own queue is no failure of the service."""
 
@@ -99,11 +119,12 @@ class Caller:
         )  # fmt: skip
         return await self._until_settled(call)
 
-    async def write(self, path: str, **arguments: Any) -> Answer:  # noqa: ANN401 - as of Transport.request
+    async def write(self, path: str, gate: Gate | None = None, **arguments: Any) -> Answer:  # noqa: ANN401 - as of Transport.request
         """Send a POST that must not happen twice; repeat it only while it was not taken.
 
         Args:
             path: where to.
+            gate: is asked before each try.
             **arguments: `params`, `json_body` or `content`, as of `Transport.request`.
 
         Raises:
@@ -113,6 +134,7 @@ class Caller:
         call = _Call(
             "POST", path, arguments, paid=True,
             retry_s=self._limits.submit_retry_s, timeout_s=self._limits.submit_timeout_s,
+            gate=gate,
         )  # fmt: skip
         await self.watch.available(call.retry_s)
         return await self._until_settled(call)
@@ -148,7 +170,9 @@ class Caller:
         try:
             await self.watch.available(call.left_s)
             priority = Priority.REPEAT if call.paid else Priority.READ
-            return await self._try(call, priority, call.left_s)
+            # a service that is just back is worth a turn, though the time was spent on waiting
+            turn_s = max(call.left_s, self._limits.connect_timeout_s if call.paid else 0.0)
+            return await self._try(call, priority, turn_s)
         except (TimeoutError, ServiceDownError):
             return None
 
@@ -157,28 +181,34 @@ class Caller:
     ) -> Answer | ApiError:
         """Wait for a place, send once, and learn from the outcome; errors are returned."""
         async with self._limiter.slot(priority, turn_timeout_s):
-            sent_at = time.monotonic()
             if call.began is None:
-                call.began = sent_at
+                call.began = time.monotonic()
             if self.watch.outage:  # it may have begun while this call stood in line
                 return self.watch.refusal()
             call.tries += 1
+            if call.gate:
+                await call.gate.open()
+            sent_at = time.monotonic()
             outcome = await self._send(call)
+        if call.gate and self._may_repeat(call, outcome):
+            call.gate.was_not_taken()
         self._learn(call, outcome, sent_at)
         return outcome
 
     async def _send(self, call: _Call) -> Answer | ApiError:
         try:
             return await self._transport.request(
-                call.method, call.path, timeout_s=call.timeout_s, **call.arguments
-            )
+                call.method, call.path, timeout_s=call.timeout_s,
+                may_send=call.gate.may_send if call.gate else None, **call.arguments,
+            )  # fmt: skip
         except ApiError as error:
             return error
 
     def _learn(self, call: _Call, outcome: Answer | ApiError, sent_at: float) -> None:
         if _refused(outcome):
-            self._adaptive.throttled(sent_at)
-            self._limiter.hold(self._asked_pause_s(outcome) or 0.0)
+            pause_s = self._asked_pause_s(outcome) or 0.0
+            self._adaptive.throttled(sent_at, pause_s)
+            self._limiter.hold(pause_s)
         if reason := _failure(outcome):
             call.failures += 1
             self._budget.failed()
@@ -193,7 +223,7 @@ class Caller:
 
     def _pause_s(self, call: _Call, outcome: Answer | ApiError) -> float | None:
         """Return how long to wait before the next try, or None when there is to be none."""
-        if not self._may_repeat(call, outcome):
+        if call.last or not self._may_repeat(call, outcome):
             return None
         pause_s = backoff_s(
             max(call.tries, 1), first_s=self._limits.retry_first_s, max_s=self._limits.retry_max_s
@@ -201,6 +231,9 @@ class Caller:
         asked_s = self._asked_pause_s(outcome)
         if asked_s is not None:
             pause_s = max(pause_s, asked_s + random.uniform(0, self._limits.retry_first_s))  # noqa: S311 - no secret hangs on it
+        elif call.paid and pause_s > call.left_s > 0:
+            call.last = True  # never sent so far: before it is given up, once more at the end
+            return call.left_s
         return pause_s if pause_s <= call.left_s else None
 
     def _may_repeat(self, call: _Call, outcome: Answer | ApiError) -> bool:

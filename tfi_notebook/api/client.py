@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfi_notebook.api.calls import Caller, turned_away
 from tfi_notebook.api.transport import SERVER_ERROR_MIN, Answer, Transport, check
@@ -23,6 +23,7 @@ from tfi_notebook.errors import (
     NotSentError,
     PayloadError,
     RateLimitedError,
+    RejectedError,
     ServiceDownError,
     ServiceError,
     SourceError,
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tfi_notebook import http
+    from tfi_notebook.api.calls import Gate
     from tfi_notebook.api.retry import Outage
     from tfi_notebook.contract.links import HasBody
     from tfi_notebook.settings import Settings
 
 S = TypeVar("S")
 T = TypeVar("T")
+NO_STORAGE = 507
 MAY_HAVE_ACTED = {300, 302, 303, 304}
 """Redirects that a server may send after it did the work; 301, 307 and 308 come before it."""
 
@@ -61,6 +64,7 @@ class AsyncClient:
     ) -> None:
         self._transport = Transport(settings, app_transport)
         self._caller = Caller(self._transport, settings.limits)
+        self._local = settings.local
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -99,11 +103,15 @@ class AsyncClient:
 
     # -- jobs ------------------------------------------------------------------------------
 
-    async def create_job(self, payload: HasBody) -> SubmitReceipt:
+    async def create_job(self, payload: HasBody, gate: Gate | None = None) -> SubmitReceipt:
         """Submit a payload: the service reads it at most once.
 
         The POST is repeated, for `submit_retry_s`, only while no connection came about or the
         service turned it away unread (429, or 503 with `Retry-After`).
+
+        Args:
+            payload: what is submitted.
+            gate: is asked before each try; what its `open` raises ends the submit unsent.
 
         Returns:
             The receipt with the job's id.
@@ -113,7 +121,7 @@ class AsyncClient:
             RejectedError, AuthError, SourceError, RateLimitedError, ...: refused; nothing made.
             SubmitUnknownError: sent, but the answer was lost or unusable; the job may exist.
         """
-        body = await self._paid("/jobs/v2", payload.body(), "submit")
+        body = await self._paid("/jobs/v2", payload.body(), "submit", gate)
         try:
             return _parsed(SubmitReceipt.parse, body)
         except ApiError as error:  # a success without a usable id: something was made, or not
@@ -204,10 +212,12 @@ class AsyncClient:
         answer = await self._caller.read(path, params)
         return _parsed(lambda given: check(given, what), answer)
 
-    async def _paid(self, path: str, body: object, what: str) -> object:
+    async def _paid(self, path: str, body: object, what: str, gate: Gate | None = None) -> object:
         """POST what may be charged, and tell apart refused, never sent, and not known."""
         try:
-            answer = await self._caller.write(path, json_body=body)
+            answer = await self._caller.write(path, gate, json_body=body)
+            if self._local:
+                _check_storage(answer, what)
             if not (lost := _what_was_lost(answer)):
                 return _parsed(lambda given: check(given, what), answer)
         except (NotSentError, ServiceDownError):
@@ -228,6 +238,18 @@ def _what_was_lost(answer: Answer) -> str:
     return f"the service answered HTTP {status}" if open_ended else ""
 
 
+def _check_storage(answer: Answer, what: str) -> None:
+    """A local service that cannot write to its disk has made nothing, and says so by its 507."""
+    fields: dict[str, Any] = answer.body if isinstance(answer.body, dict) else {}
+    if answer.status_code != NO_STORAGE or fields.get("code") != ServiceError.code:
+        return
+    try:
+        check(answer, what)
+    except ServiceError as error:
+        refusal = RejectedError(error.message, status_code=NO_STORAGE, hint=error.hint)
+    raise refusal
+
+
 def _unknown(what: str, lost: str) -> SubmitUnknownError:
     made = "a job was made" if what == "submit" else "the jobs will run again"
     return SubmitUnknownError(f"{what}: {lost}; whether {made} is not known")
@@ -235,11 +257,16 @@ def _unknown(what: str, lost: str) -> SubmitUnknownError:
 
 def _trigger_problems(ids: Sequence[str], *, confirm: bool) -> dict[str, str]:
     problems = {}
-    if not confirm:
+    if confirm is not True:
         problems["confirm"] = "running jobs again may be charged again"
-    if isinstance(ids, str) or not ids or not all(JOB_ID_PATTERN.fullmatch(each) for each in ids):
+    several = isinstance(ids, list | tuple) and len(ids) > 0
+    if not several or not all(_is_id(each) for each in ids):
         problems["ids"] = "must be a list of job ids"
     return problems
+
+
+def _is_id(given: object) -> bool:
+    return isinstance(given, str) and JOB_ID_PATTERN.fullmatch(given) is not None
 
 
 def _parsed(parse: Callable[[T], S], body: T) -> S:

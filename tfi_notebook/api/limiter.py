@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tfi_notebook.api.retry import AdaptiveLimit
+    from tfi_notebook.api.pace import AdaptiveLimit
 
 
 SHORTEST_PAUSE_S = 1e-4
 """Less than an event loop can keep to."""
+CATCH_UP_S = 0.02
+"""How far a pace may lag behind and still be caught up: an event loop wakes late."""
 
 
 class Priority(IntEnum):
@@ -100,7 +102,11 @@ class Limiter:
             if not place.done():
                 place.set_result(None)
                 self._under_way += 1
-                self._not_before = self._clock() + self._limit.gap_s
+                self._keep_distance(self._limit.gap_s)
+
+    def _keep_distance(self, gap_s: float) -> None:
+        if gap_s:
+            self._not_before = max(self._not_before, self._clock() - CATCH_UP_S) + gap_s
 
     def _let_go_in(self, pause_s: float) -> None:
         if self._alarm is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from tfi_notebook.api.retry import Circuit, Outage
@@ -19,6 +20,7 @@ class OutageWatch:
 
     After `outage_failures` failures in a row the service counts as down. From then on one small
     request goes out in growing pauses; the first answer ends the outage, and so does `resume`.
+    Whoever has waited as long as it can looks once more by itself: the next look may be far off.
 
     Args:
         limits: how many failures, and how long the pauses.
@@ -32,6 +34,8 @@ class OutageWatch:
         self._up = asyncio.Event()
         self._up.set()
         self._looking: asyncio.Task[None] | None = None
+        self._last_look: asyncio.Task[None] | None = None
+        self._looked_at = -math.inf
 
     @property
     def outage(self) -> Outage | None:
@@ -73,27 +77,48 @@ class OutageWatch:
             timeout_s: longest wait in s; None waits without end.
 
         Raises:
-            ServiceDownError: it is still down after `timeout_s`.
+            ServiceDownError: it is still down after `timeout_s`, and at a last look then.
         """
         try:
             async with asyncio.timeout(timeout_s):
                 while self.outage is not None:  # it may be down again before this task runs
                     await self._up.wait()
         except TimeoutError:
+            await self._look_once_more()
             self.check()
 
     async def aclose(self) -> None:
         """Stop looking."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        looks = [task for task in (self._looking, self._last_look) if task is not None]
+        for task in looks:
+            task.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
 
     async def _look_until_up(self) -> None:
         pause_s = self._limits.probe_first_s
         while True:
             await asyncio.sleep(pause_s)
-            if not (reason := await self._look()):
+            if await self._is_back():
                 break
-            self._circuit.failed(reason)
             pause_s = min(2 * pause_s, self._limits.probe_max_s)
         self.succeeded()
+
+    async def _look_once_more(self) -> None:
+        """One look serves all whose time runs out within the shortest pause between two looks."""
+        if self._last_look is None or self._last_look.done():
+            now = asyncio.get_running_loop().time()
+            if now - self._looked_at < self._limits.probe_first_s:
+                return
+            self._looked_at = now
+            self._last_look = asyncio.create_task(self._look_now())
+        await asyncio.wait([self._last_look], timeout=self._limits.connect_timeout_s)
+
+    async def _look_now(self) -> None:
+        if await self._is_back():
+            self.succeeded()
+
+    async def _is_back(self) -> bool:
+        reason = await self._look()
+        if reason:
+            self._circuit.failed(reason)
+        return not reason

@@ -5,7 +5,6 @@ Every clock and every random number comes from outside, so that a simulation run
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from dataclasses import dataclass
@@ -16,11 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GROW_AFTER = 35
-"""Successes for each further request at a time. Against a limit of 5 to 1,000 requests/s it keeps
-refusals below 4 % and throughput above 95 % of the limit (tests/api/test_retry.py)."""
-LEAST_LIMIT = 1e-3
-RTT_WEIGHT = 0.2
 TOKENS_PER_SUCCESS = 0.1
 
 
@@ -105,67 +99,6 @@ class RetryBudget:
     def allows(self) -> bool:
         """Tell whether a failed call may be repeated."""
         return self._left > self._most / 2
-
-
-class AdaptiveLimit:
-    """How many requests may be under way: additive increase, multiplicative decrease.
-
-    As in TCP: it doubles with every round until the first refusal; from then on it grows by 1
-    with every 35 successes, and is halved by a refusal, though only once for all the requests that
-    were already under way (once per round trip). Below 1 it means one request at a time with a
-    pause before the next.
-
-    Args:
-        first: where it begins.
-        most: where its growth ends.
-        clock: monotonic time in s.
-    """
-
-    def __init__(
-        self, first: float, most: float, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._limit = min(first, most)
-        self._most = most
-        self._clock = clock
-        self._cut_at = -math.inf
-        self._round_trip_s = 0.0
-
-    @property
-    def slots(self) -> int:
-        """Requests that may be under way at the same time, 1 or more."""
-        return max(1, int(self._limit))
-
-    @property
-    def gap_s(self) -> float:
-        """Shortest time from the start of one request to the next; 0 while the limit is >= 1."""
-        return 0.0 if self._limit >= 1.0 else self._round_trip_s / self._limit
-
-    def succeeded(self, sent_at: float) -> None:
-        """Take note of a request that was served.
-
-        Args:
-            sent_at: the clock's time when it was sent.
-        """
-        self._measure(sent_at)
-        before_any_refusal = self._cut_at == -math.inf
-        step = 1.0 if before_any_refusal else min(1.0, self._limit) / GROW_AFTER
-        self._limit = min(self._most, self._limit + step)
-
-    def throttled(self, sent_at: float) -> None:
-        """Take note of a request that was refused because there were too many.
-
-        Args:
-            sent_at: the clock's time when it was sent.
-        """
-        self._measure(sent_at)
-        if sent_at >= self._cut_at:
-            self._limit = max(LEAST_LIMIT, self._limit / 2)
-            self._cut_at = self._clock()
-
-    def _measure(self, sent_at: float) -> None:
-        took_s = self._clock() - sent_at
-        known = self._round_trip_s or took_s
-        self._round_trip_s = known + RTT_WEIGHT * (took_s - known)
 
 
 @dataclass(frozen=True, slots=True)

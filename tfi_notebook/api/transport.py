@@ -36,7 +36,7 @@ from tfi_notebook.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from tfi_notebook.settings import Settings
 
@@ -44,6 +44,7 @@ OK_MAX = 299
 REDIRECT_MAX = 399
 SERVER_ERROR_MIN = 500
 INT_DIGITS_MAX = 30
+HELD_BACK = "it took too long until it could be sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Transport:
         json_body: object = None,
         content: bytes | None = None,
         timeout_s: float | None = None,
+        may_send: Callable[[], bool] | None = None,
     ) -> Answer:
         """Send one request with the key and return its answer, whatever its status.
 
@@ -102,6 +104,7 @@ class Transport:
             json_body: body to be sent as JSON.
             content: body to be sent as it is.
             timeout_s: time for the whole request in s; default `request_timeout_s`.
+            may_send: asked right before the first byte leaves; False holds it back.
 
         Raises:
             NotSentError: it failed before a byte was sent.
@@ -109,7 +112,7 @@ class Transport:
             BadResponseError: the answer is too large or compressed; the server has acted on it.
         """
         total_s = timeout_s or self._settings.limits.request_timeout_s
-        extensions, nothing_sent = http.nothing_was_sent()
+        extensions, nothing_sent = self._watched(may_send)
         request = self._api.build_request(
             method, path, params=params, json=json_body, content=content,
             timeout=http.Timeout(total_s, connect=self._settings.limits.connect_timeout_s),
@@ -122,14 +125,8 @@ class Transport:
                 return await self._answer(request)
         except http.BodyTooLargeError as error:
             failure = BadResponseError(f"the service's answer was refused: {error}")
-        except TimeoutError:
-            failure = self._broken("the service did not answer in time", nothing_sent())
-        except (http.HTTPError, OSError) as error:
-            text = f"the connection failed ({type(error).__name__})"
-            failure = self._broken(text, nothing_sent())
         except Exception as error:  # noqa: BLE001 - a paid call must tell whether it was sent
-            text = f"the HTTP library failed ({type(error).__name__})"
-            failure = self._broken(text, nothing_sent())
+            failure = self._broken(_what_failed(error), nothing_sent())
         raise failure
 
     @property
@@ -140,6 +137,13 @@ class Transport:
             return parsedate_to_datetime(header).timestamp() - received_at if header else 0.0
         except (ValueError, TypeError, OverflowError, OSError):
             return 0.0
+
+    def _watched(
+        self, may_send: Callable[[], bool] | None
+    ) -> tuple[Mapping[str, Any], Callable[[], bool]]:
+        if self._embedded and may_send and not may_send():  # there is no wire to watch
+            raise NotSentError(HELD_BACK)
+        return http.nothing_was_sent(may_send)
 
     def _broken(self, reason: str, nothing_sent: bool) -> ApiError:  # noqa: FBT001 - named at each call
         """An embedded service has no wire to watch: there, what was begun counts as sent."""
@@ -181,6 +185,15 @@ class Transport:
             raise failure
 
 
+def _what_failed(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "the service did not answer in time"
+    if isinstance(error, http.HeldBackError):
+        return HELD_BACK
+    failed = "connection" if isinstance(error, (http.HTTPError, OSError)) else "HTTP library"
+    return f"the {failed} failed ({type(error).__name__})"
+
+
 def check(answer: Answer, what: str) -> object:
     """Return the body of a 2xx answer, or raise what its status means.
 
@@ -203,7 +216,8 @@ def check(answer: Answer, what: str) -> object:
         raise RedirectError(message, status_code=status)
     if source_error := _typed(answer.body):
         raise source_error
-    raise _class_of(status)(message, status_code=status)
+    cls = _class_of(status)
+    raise cls(message, status_code=status, hint=_own_hint(answer.body, cls))
 
 
 def _class_of(status: int) -> type[ApiError]:
@@ -211,6 +225,12 @@ def _class_of(status: int) -> type[ApiError]:
         return ServiceError
     known = {401: AuthError, 403: AuthError, 404: NotFoundError, 429: RateLimitedError}
     return known.get(status, RejectedError)
+
+
+def _own_hint(body: object, cls: type[ApiError]) -> str:
+    """Return the way out that a local service names for this very error; empty if it is another."""
+    fields: dict[str, Any] = body if isinstance(body, dict) else {}
+    return http.redact(fields.get("hint") or "") if fields.get("code") == cls.code else ""
 
 
 def _typed(body: object) -> SourceError | None:

@@ -1,28 +1,42 @@
-"""URLs that are credentials: which they are, and what of them may be kept and shown.
+"""URLs that are credentials: what of them may be kept.
 
 A signed URL opens its file for whoever has it. So payloads, ledger and displays hold the plain
 URL, and the signature is made for the request that needs it (`tfi_notebook.lifecycle.cloud`).
-Where a person hands in a signed URL, the signature goes to the API and is not written down.
+Where a person hands in such a URL, it goes to the API as it is, and is written down without what
+opens it. `tfi_notebook.credentials` says which parts those are. What is kept is also what the
+fingerprint of a payload is made of, so two mistakes are possible:
+
+1. Two files are taken for one. The second job is never made, and nobody hears of it.
+2. One file is taken for two, because its URL was signed anew. Who submits it again pays again.
+
+The first is worse: it is silent, and its result is wrong. So a credential leaves no trace only
+where something else names the file: a known signing scheme, the last part of the path (`a.png`,
+or a long random name), or a parameter (`file=`, `id=`). Anywhere else, and wherever a value may
+be credential or name alike, its digest stands in its place: different values stay different,
+and the value is gone. A URL inside of a longer text always leaves a digest: there it is content.
+Passwords leave none, as they could be guessed from it.
+
+Known limits: a short token can be guessed from its digest; and a path is kept as it is, apart
+from parameters and bare tokens in it, for it is what names the file.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
-from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from tfi_notebook.credentials import URL, Kind, Part, Url, dissect
 
 NOT_KEPT = "signature=not-kept"
-"""What stands in a kept URL in the place of its signature."""
+"""What stands in a kept URL in the place of what opened it; a digest may follow it."""
 
-_ASSET = re.compile(r"/(tfi-[0-9a-f]{64}(?:\.[a-z0-9]{1,5})?)\Z")
-_SIGNERS = ("x-amz-signature", "x-goog-signature", "x-oss-signature", "signature", "sig")
-_PREFIXES = ("x-amz-", "x-goog-", "x-oss-")
-_PARTS = frozenset(
-    {*_SIGNERS, "awsaccesskeyid", "googleaccessid", "ossaccesskeyid", "key-pair-id", "policy"}
-    | {"expires", "se", "sp", "sr", "sv", "st", "spr", "sip", "skoid", "sktid", "skt", "ske"}
-    | {"sks", "skv", "sdd", "saoid", "suoid", "scid", "ss", "srt"}
-)
+_DIGEST_CHARS = 16
+_CUT = re.compile(rf"[?&]{NOT_KEPT}(?:-[0-9a-f]{{{_DIGEST_CHARS}}})?(?![\w-])")
+_MAY_HAVE = re.compile(r"[?#;@=]|eyJ|/bot\d")
+"""Without any of these, a URL has no part that could be a credential."""
+_ASSET = re.compile(r"https?://[^?#]*/(tfi-[0-9a-f]{64}(?:\.[a-z0-9]{1,5})?)", re.IGNORECASE)
 
 
 class HasBody(Protocol):
@@ -73,51 +87,91 @@ def asset_of(url: str) -> str | None:
         >>> asset_of("https://bucket.example.com/in/picture.png") is None
         True
     """
-    parts = urlsplit(url)
-    match = _ASSET.search(parts.path)
-    return match[1] if match and not parts.query else None
+    match = _ASSET.fullmatch(url) if "/tfi-" in url else None
+    return match[1] if match else None
 
 
-def kept(url: str) -> str:
-    """Return a URL without the signature of one of the large stores; others stay as they are.
-
-    The parameters that S3, Google, Azure and their like sign with are taken out, those that
-    say which file is meant stay.
+def kept(text: str) -> str:
+    """Return a URL, or a text with URLs in it, without what opens them; others stay as they are.
 
     Example:
         >>> kept("https://b.example.com/a.png?versionId=3&X-Amz-Signature=0af&X-Amz-Expires=60")
         'https://b.example.com/a.png?versionId=3&signature=not-kept'
         >>> kept("https://cdn.example.com/a.png?v=3")
         'https://cdn.example.com/a.png?v=3'
+        >>> kept("https://files.example.com/get?token=abc")
+        'https://files.example.com/get?signature=not-kept-2794c7f79cc5ff34'
     """
-    head, question, query = url.partition("?")
-    pairs = parse_qsl(query.partition("#")[0], keep_blank_values=True)
-    if not question or not {name.lower() for name, _ in pairs} & set(_SIGNERS) or is_cut(url):
-        return url
-    others = [(name, value) for name, value in pairs if not _signs(name.lower())]
-    return f"{head}?{urlencode(others)}{'&' if others else ''}{NOT_KEPT}"
+    if "//" not in text or not _MAY_HAVE.search(text):
+        return text
+    if URL.fullmatch(text):
+        return _kept_url(text)
+    return URL.sub(lambda found: _kept_url(found[0], is_content=True), text)
 
 
-def is_cut(url: str) -> bool:
-    """Tell whether a URL has lost its signature, so that nobody can fetch it any more."""
-    return url.endswith((f"?{NOT_KEPT}", f"&{NOT_KEPT}"))
+def is_cut(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Tell whether a URL has lost what opens it, so that nobody can fetch it any more."""
+    if isinstance(value, str):
+        return NOT_KEPT in value and bool(_CUT.search(value))
+    if value is None or isinstance(value, (int, float)):
+        return False
+    items = value.values() if isinstance(value, Mapping) else value
+    return isinstance(value, (Mapping, list, tuple)) and any(map(is_cut, items))
 
 
 def kept_body(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request body as it may be written down: every URL in it passed through `kept`."""
+    """Return a request body as it may be written down: every text in it passed through `kept`."""
     return {name: replaced(value, kept) for name, value in body.items()}
 
 
 def replaced(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON
-    """Return JSON with `change` applied to every http(s) URL in it, at any depth."""
+    """Return JSON with `change` applied to every text in it, at any depth; keys stay."""
     if isinstance(value, str):
-        return change(value) if value.startswith(("https://", "http://")) else value
-    if isinstance(value, Mapping):
-        return {name: replaced(item, change) for name, item in value.items()}
+        return change(value)
+    if value is None or isinstance(value, (int, float)):  # before the last: Mapping is slow to ask
+        return value
     if isinstance(value, (list, tuple)):
         return [replaced(item, change) for item in value]
+    if isinstance(value, Mapping):
+        return {name: replaced(item, change) for name, item in value.items()}
     return value
 
 
-def _signs(name: str) -> bool:
-    return name in _PARTS or name.startswith(_PREFIXES)
+def _kept_url(url: str, *, is_content: bool = False) -> str:
+    known = dissect(url)
+    gone = [part for part in known.parts if _goes(part)]
+    if not gone or (len(gone) == 1 and _is_mark(gone[0])):
+        return url
+    needs_digest = is_content or not _names_its_file(known)
+    lost = [part for part in gone if _tells_apart(part, needs_digest=needs_digest)]
+    rest = known.without(_goes)
+    mark = f"{NOT_KEPT}-{_digest(rest, lost)}" if lost else NOT_KEPT
+    return known.without(_goes, Part("&", mark, Kind.SIGNS))
+
+
+def _goes(part: Part) -> bool:
+    return part.kind is not Kind.STAYS
+
+
+def _is_mark(part: Part) -> bool:
+    return bool(_CUT.fullmatch(f"&{part.text}"))
+
+
+def _tells_apart(part: Part, *, needs_digest: bool) -> bool:
+    """Whether the digest must hold this part, for two files not to become one."""
+    unclear = part.kind is Kind.UNCLEAR or _is_mark(part)
+    return unclear or (needs_digest and part.kind is Kind.OPENS)
+
+
+def _names_its_file(url: Url) -> bool:
+    """Whether what stays says which file is meant."""
+    left = [part for part in url.parts if not _goes(part)]
+    path = [part for part in left if part.mark == "/" and part.text]
+    query = [part for part in left if part.mark in "?&"]
+    return any(part.names_a_file for part in path[-1:] + query)
+
+
+def _digest(rest: str, lost: list[Part]) -> str:
+    """The rest is hashed along, so that nobody can look a value up in a table of digests."""
+    text = "\n".join([rest, *(part.text for part in lost)])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]

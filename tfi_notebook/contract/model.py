@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tfi_notebook.contract.fields import UnlistedJobType
-from tfi_notebook.contract.links import kept_body
+from tfi_notebook.contract.links import kept, kept_body, replaced
 from tfi_notebook.errors import PayloadError
 
 if TYPE_CHECKING:
@@ -138,9 +138,18 @@ def fingerprint(body: Mapping[str, Any]) -> str:
         >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
         True
     """
-    kept = kept_body(body)  # a new signature is no new payload
-    canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical(body).encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return JSON as the one text that it is fingerprinted by.
+
+    Example:
+        >>> canonical({"b": [1, 2.0], "a": "https://b.example.com/a.png?sig=0af"})
+        '{"a":"https://b.example.com/a.png?signature=not-kept","b":[1,2.0]}'
+    """
+    plain = replaced(value, kept)  # a new signature is no new payload
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def _field_of(error: ErrorDetails) -> str:

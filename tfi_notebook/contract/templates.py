@@ -193,10 +193,6 @@ show_keywords(build_template_payload, TemplatePayload)
 def payload_from_body(body: Mapping[str, Any]) -> Payload:
     """Make the payload again that has this body, in the form it is written in.
 
-    A body is form B when it names a template, when its `values` are an object, or when it names
-    neither picture nor sound at the top level; every body that `Payload.body` gives is told
-    apart by this.
-
     Raises:
         PayloadError: naming every wrong, missing or unknown field.
 
@@ -204,7 +200,17 @@ def payload_from_body(body: Mapping[str, Any]) -> Payload:
         >>> payload_from_body({"job_type": "tts", "values": {"headline": "Hi"}}).job_type
         'tts'
     """
+    form = TemplatePayload if is_template_form(body) else TalkingVideoPayload
+    return form.from_body(body)
+
+
+def is_template_form(body: Mapping[str, Any]) -> bool:
+    """Tell in which form a body is written: True is form B, False form A.
+
+    A body is form B when it names a template, when its `values` are an object, or when it says
+    what kind of job it wants, but neither picture nor sound at the top level; every body that
+    `Payload.body` gives is told apart by this.
+    """
     has_template = "template_id" in body or isinstance(body.get("values"), Mapping)
     is_flat = "image_url" in body or "audio_url" in body
-    form = TalkingVideoPayload if is_flat and not has_template else TemplatePayload
-    return form.from_body(body)
+    return has_template or ("job_type" in body and not is_flat)

@@ -231,9 +231,7 @@ def _asset_urls(body: Mapping[str, Any]) -> dict[str, str]:
 
 def _cut(body: Mapping[str, Any]) -> dict[str, str]:
     text = "its signature was not kept, so nobody can fetch it"
-    return {
-        name: text for name, value in body.items() if isinstance(value, str) and links.is_cut(value)
-    }
+    return {name: text for name, value in body.items() if links.is_cut(value)}
 
 
 def _suffix(name: str) -> str:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from tfi_notebook.contract.payloads import TalkingVideoPayload
     from tfi_notebook.contract.records import MappingFields, Project
     from tfi_notebook.contract.templates import TemplatePayload
-    from tfi_notebook.lifecycle.job import Job, JobList
+    from tfi_notebook.display.preview import PreviewView
+    from tfi_notebook.lifecycle.job import Job
+    from tfi_notebook.lifecycle.joblist import JobList
     from tfi_notebook.lifecycle.resolve import UnresolvedJobs
     from tfi_notebook.settings import ApiKey, Limits, Settings
 
@@ -163,6 +165,17 @@ build_template_payload.__signature__ = templates.build_template_payload.__signat
 def submit(payload: TalkingVideoPayload | Mapping[str, Any], *, force: bool = False) -> Job:
     """Submit a payload once and return its job at once; see `Workspace.submit`."""
     return default_workspace().submit(payload, force=force)
+
+
+def preview(
+    payload: TalkingVideoPayload | Mapping[str, Any], seconds: float = 2.0, size_px: int = 256
+) -> PreviewView:
+    """Render the beginning of a payload's video at once, on this machine; see `Workspace.preview`.
+
+    Example:
+        >>> tfi.preview(tfi.build_payload(version=5))      # doctest: +SKIP
+    """
+    return default_workspace().preview(payload, seconds, size_px)
 
 
 def job(job_id: str) -> Job:

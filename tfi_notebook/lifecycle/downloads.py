@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tfi_notebook.settings import Limits
 
 DEAD_LINK: Final = frozenset({401, 403, 410})
+KEPT_PATHS = 256
 _OFF_BY_S: Final = 0.5
 _OFF_BY_SHARE: Final = 0.05
 
@@ -118,8 +119,15 @@ class Downloads:
             if not row.output:
                 raise DownloadError("the job is done, but the service names no video")
             async with self._slots:
-                self._here[row.key] = path = await self._fetch(row)
+                path = await self._fetch(row)
+            self._remember(row.key, path)
             return Fetched(path, await self._remark(row, path))
+
+    def _remember(self, key: str, path: Path) -> None:
+        """Bridge the moment until the row has the path: a run may fetch a hundred thousand."""
+        self._here[key] = path
+        if len(self._here) > KEPT_PATHS:
+            del self._here[next(iter(self._here))]
 
     async def _fetch(self, row: JobSnapshot) -> Path:
         try:

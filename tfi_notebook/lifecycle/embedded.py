@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tfi_notebook.local.previewer import Previewer
     from tfi_notebook.local.service import LocalService
     from tfi_notebook.settings import Settings
 
@@ -52,6 +53,21 @@ def give_back(settings: Settings) -> None:
         del _users[root]
         service = _open.pop(root)
     service.close()
+
+
+def previewer(settings: Settings) -> Previewer:
+    """Return what renders previews, in the folder of the local service; for any connection.
+
+    Raises:
+        MissingExtraError: the packages of the local service are not installed.
+        ServiceError: its folder cannot be used.
+    """
+    from tfi_notebook.local import require  # noqa: PLC0415 - an optional extra
+
+    require("the preview")
+    from tfi_notebook.local.previewer import Previewer  # noqa: PLC0415 - after require
+
+    return Previewer(_root(settings), settings.base_url)
 
 
 def _root(settings: Settings) -> Path:

@@ -6,21 +6,23 @@ Everything here but `latest`, `snapshots` and `subscribe` belongs to the loop's 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tfi_notebook.contract.records import JobStatus
-from tfi_notebook.errors import DownloadError, ServiceError, SettingsError
+from tfi_notebook.errors import DownloadError, LedgerError, ServiceError, SettingsError
 from tfi_notebook.lifecycle.cloud import Assets
 from tfi_notebook.lifecycle.downloads import Downloads
 from tfi_notebook.lifecycle.durations import Durations
 from tfi_notebook.lifecycle.feed import Feed
+from tfi_notebook.lifecycle.lease import BEATS_PER_LIFE
 from tfi_notebook.lifecycle.narration import Narrations
 from tfi_notebook.lifecycle.resolve import Resolver
-from tfi_notebook.lifecycle.submit import OTHER_KERNEL_PAUSE_S, Submitter, recover
+from tfi_notebook.lifecycle.submit import Patience, Submitter
 from tfi_notebook.lifecycle.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tfi_notebook.api.client import AsyncClient
@@ -50,14 +52,16 @@ class Engine:
         limits = settings.limits
         self.assets = Assets(settings.asset_store, limits.asset_link_life_s)
         self.narrations = Narrations()
-        durations = Durations(self.narrations.seconds)
+        self.durations = Durations(self.narrations.seconds)
         name = settings.service_name
         done = ledger.select(status=JobStatus.DONE, service=name, limit=LEARN_FROM)
-        durations.learn_rows(done, name)
-        self.tracker = Tracker(client, settings, self._on_change, durations)
+        self.durations.learn_rows(done, name)
+        self.tracker = Tracker(client, settings, self._on_change, self.durations)
         self._downloads = Downloads(client, settings.outputs_dir, limits, self.narrations.seconds)
         self.submitter = Submitter(settings, client, ledger, self.feed, self.assets)
         self.resolver = Resolver(settings, client, ledger, self.feed, self.submitter, self.watch)
+        self._recovery = self.submitter.recovery
+        self._looking: asyncio.Task[None] | None = None
         self._not_fetched: set[str] = set()
         self._closing = asyncio.Event()
 
@@ -84,11 +88,29 @@ class Engine:
             self.feed.unsettle(row.key)
             self.tracker.watch(row)
 
+    def unwatch(self, keys: Iterable[str]) -> None:
+        """Ask no more for these jobs, which go on at the service; who waits for them is told."""
+        for key in keys:
+            self.tracker.drop(key)
+            self.feed.settle(key)
+
     async def resume(self) -> None:
         """Watch what this or an earlier kernel has left, and ask again if the service was down."""
         self.client.resume()
-        for row in await recover(self.ledger, self.feed, self.settings):
+        await self._take_up()
+        if self._recovery.undecided and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look_again())
+
+    async def _take_up(self) -> None:
+        for row in await self._recovery.run():
             self.watch(self.feed.latest(row))
+
+    async def _look_again(self) -> None:
+        """Find out what came of submits that seemed to be under way elsewhere."""
+        while self._recovery.undecided:
+            await asyncio.sleep(self.settings.limits.sign_of_life_s / BEATS_PER_LIFE)
+            with suppress(LedgerError):  # it is looked at again
+                await self._take_up()
 
     async def settled(self, row: JobSnapshot) -> None:
         """Wait until the job has ended and its video is here, or it is no longer watched.
@@ -96,6 +118,7 @@ class Engine:
         Raises:
             SettingsError: the job belongs to another service.
             ServiceError: the workspace was closed.
+            NotSentError: another kernel's submit has no outcome after a long time.
         """
         if row.service != self.settings.service_name:
             raise SettingsError(
@@ -117,9 +140,10 @@ class Engine:
 
     async def _sent(self, row: JobSnapshot) -> JobSnapshot:
         """Wait until a submit that is under way, here or in another kernel, has its outcome."""
+        patience = Patience(self.settings)
         while row.status is JobStatus.INTENT and not self._closing.is_set():
-            await asyncio.sleep(OTHER_KERNEL_PAUSE_S)
-            await recover(self.ledger, self.feed, self.settings)
+            await patience.pause()
+            await self._recovery.run()
             row = self.refreshed(row)
         return row
 
@@ -160,6 +184,9 @@ class Engine:
 
     async def aclose(self) -> None:
         """End the watching and the connections."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         await self.tracker.aclose()
         await self.client.aclose()
 

@@ -20,6 +20,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tfi_notebook import arguments
 from tfi_notebook.display.player import shown_path
 from tfi_notebook.errors import MissingExtraError, SettingsError
 from tfi_notebook.http import redact
@@ -94,7 +95,7 @@ def job_frame(rows: Iterable[JobSnapshot], *, now: float) -> pd.DataFrame:
     Raises:
         MissingExtraError: pandas is not installed.
     """
-    pandas = _pandas()
+    pandas = load_pandas()
     lines = [_line(row, now) for row in rows]
     fields = dict.fromkeys(name for line in lines for name in line)
     middle = [name for name in fields if name not in {*BEFORE, *AFTER}]
@@ -114,8 +115,9 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
     Raises:
         SettingsError: it cannot be written.
     """
+    place = arguments.path("path", path)  # pandas would also take a URL, and write there
     safe = frame.map(defused).rename(columns=defused)
-    _written(lambda: safe.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC))
+    _written(lambda: safe.to_csv(place, index=False, quoting=csv.QUOTE_NONNUMERIC))
 
 
 def write_excel(frame: pd.DataFrame, path: str | Path) -> None:
@@ -129,9 +131,10 @@ def write_excel(frame: pd.DataFrame, path: str | Path) -> None:
         MissingExtraError: XlsxWriter is not installed.
         SettingsError: it cannot be written.
     """
-    pandas = _pandas()
+    pandas = load_pandas()
     if importlib.util.find_spec("xlsxwriter") is None:
         raise MissingExtraError("an XLSX file", extra="data")
+    place = arguments.path("path", path)
     plain = frame.copy()
     for name in plain.select_dtypes("datetimetz"):
         plain[name] = plain[name].dt.tz_convert("UTC").dt.tz_localize(None)
@@ -139,11 +142,28 @@ def write_excel(frame: pd.DataFrame, path: str | Path) -> None:
 
     def write() -> None:
         with pandas.ExcelWriter(
-            path, engine="xlsxwriter", engine_kwargs={"options": options}
+            place, engine="xlsxwriter", engine_kwargs={"options": options}
         ) as book:
             plain.to_excel(book, index=False, sheet_name="jobs", freeze_panes=(1, 1))
 
     _written(write)
+
+
+def write_parquet(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame as Parquet, which has types: nothing in it can be taken for a formula.
+
+    Args:
+        frame: any frame.
+        path: the file; it is replaced.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        SettingsError: it cannot be written.
+    """
+    if importlib.util.find_spec("pyarrow") is None:
+        raise MissingExtraError("a Parquet file", extra="data")
+    place = arguments.path("path", path)
+    _written(lambda: frame.to_parquet(place, index=False, engine="pyarrow"))
 
 
 def defused(value: Any) -> Any:  # noqa: ANN401 - any cell; only texts are changed
@@ -157,7 +177,7 @@ def defused(value: Any) -> Any:  # noqa: ANN401 - any cell; only texts are chang
 
 
 def _line(row: JobSnapshot, now: float) -> dict[str, Any]:
-    body = {name: _cell(value) for name, value in row.body.items()}
+    body = {name: cell_of(value) for name, value in row.body.items()}
     spent = None if row.credit_used is None else float(row.credit_used)
     return body | {
         "job_id": row.job_id,
@@ -176,15 +196,20 @@ def _line(row: JobSnapshot, now: float) -> dict[str, Any]:
     }
 
 
-def _cell(value: object) -> object:
-    """A payload's field as one cell: lists and objects as JSON, URLs without their query."""
+def cell_of(value: object) -> object:
+    """Return a payload's field as one cell: lists and objects as JSON, URLs without their query."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return redact(text, 4000)
 
 
-def _pandas() -> Any:  # noqa: ANN401 - an optional package
+def load_pandas() -> Any:  # noqa: ANN401 - an optional package
+    """Return pandas.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         return importlib.import_module("pandas")
     except ImportError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+import time
+from collections import defaultdict, deque
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     Listener = Callable[[JobSnapshot], None]
 
 _log = logging.getLogger(__name__)
+RETRY_PAUSE_S = 0.1
+KEPT_ENDED = 256
+"""So many ended jobs are kept in memory; the others are read from the ledger when asked for."""
 _lasting = attrgetter(
     "status", "raw_status", "job_id", "output", "path", "credit_used", "started_at", "finished_at"
 )
@@ -43,8 +47,11 @@ class Feed:
         self._owed: dict[str, JobSnapshot] = {}
         self._listeners: list[Listener] = []
         self._settled: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._ended: deque[str] = deque()
 
-    async def begin(self, intent: JobSnapshot, *, force: bool = False) -> JobSnapshot | None:
+    async def begin(
+        self, intent: JobSnapshot, *, force: bool = False, replaces: str | None = None
+    ) -> JobSnapshot | None:
         """Write an intent down and tell of it, unless the same payload was submitted before.
 
         Returns:
@@ -54,7 +61,7 @@ class Feed:
             LedgerError: it could not be written; nothing must be submitted.
         """
         owed = tuple(self._owed.values())
-        earlier = await self._ledger.begin(intent, force=force, also=owed)
+        earlier = await self._ledger.begin(intent, force=force, replaces=replaces, also=owed)
         self._paid(owed)
         if earlier is None:
             self._handed[intent.key] = intent
@@ -78,30 +85,44 @@ class Feed:
         self._announce(row)
 
     async def record(self, row: JobSnapshot) -> None:
-        """Like `publish_async`, for what a person has decided: it is on disk, or it is an error.
+        """Like `publish_async`, for what a person has decided about an unknown job.
 
         Raises:
-            LedgerError: it could not be written; nothing has changed.
+            LedgerError: it could not be written, or the job is not unknown any more; nothing has
+                changed.
         """
-        await self._ledger.write(row)
+        if not await self._ledger.change(row, [JobStatus.UNKNOWN]):
+            raise LedgerError("the job's answer has come meanwhile", hint="tfi.jobs() shows it")
+        self.take(row)
+
+    def take(self, row: JobSnapshot) -> None:
+        """Make a row that was just written to the ledger the newest one, and tell of it."""
         self._handed[row.key] = row
         self._owed.pop(row.key, None)
         self._announce(row)
 
-    async def flush(self) -> None:
-        """Try once more to write what is owed.
+    async def close(self, grace_s: float) -> None:
+        """Write what is owed, trying for `grace_s`; else into the ledger's side file.
 
         Raises:
-            LedgerError: it could not be written.
+            LedgerError: the ledger did not take it; the error names the jobs' ids.
         """
-        owed = tuple(self._owed.values())
-        if owed:
-            await self._ledger.write(*owed)
-            self._paid(owed)
+        until = time.monotonic() + grace_s
+        while owed := tuple(self._owed.values()):
+            try:
+                await self._ledger.write(*owed)
+                self._paid(owed)
+            except LedgerError as error:
+                if time.monotonic() >= until:
+                    raise _unwritten(owed, error, kept=self._keep_aside(owed)) from None
+                await asyncio.sleep(RETRY_PAUSE_S)
 
     def settle(self, key: str) -> None:
         """Tell those who wait that nothing more will come for this job by itself."""
         self._settled[key].set()
+        self._ended.append(key)
+        while len(self._ended) > KEPT_ENDED:
+            self._forget(self._ended.popleft())
 
     def unsettle(self, key: str) -> None:
         """Make `settled` wait again: the job is watched once more."""
@@ -113,7 +134,12 @@ class Feed:
 
     def latest(self, row: JobSnapshot) -> JobSnapshot:
         """Return the newest snapshot of the row's job."""
-        return self._latest.get(row.key, row)
+        known = self._latest.get(row.key)
+        if known is not None:
+            return known
+        complete = row.status.is_final and (row.path or row.status is not JobStatus.DONE)
+        # else it may have ended since, so long ago that it is only on disk
+        return row if complete else self._ledger.get(row.key) or row
 
     def newest(self, row: JobSnapshot) -> JobSnapshot:
         """Return the newest snapshot of a row that was read from the ledger just now.
@@ -158,7 +184,10 @@ class Feed:
 
     def _owe(self, row: JobSnapshot, error: LedgerError) -> JobSnapshot:
         if self._handed[row.key] is row:  # else a newer snapshot is already on its way
+            before = self._owed.get(row.key)
             self._owed[row.key] = row
+            if row.job_id and not (before and before.job_id):
+                self._keep_aside((row,))  # an id that was paid for outlives even a kill
         _log.warning("not on disk yet: %s", error.message)
         return row.having(message=f"not in the ledger yet: {error.message}")
 
@@ -167,6 +196,24 @@ class Feed:
             owed = self._owed.get(row.key)
             if owed is row or self._handed.get(row.key) is row:
                 self._owed.pop(row.key, None)
+        if rows and not self._owed:
+            self._ledger.owed.clear()
+
+    def _keep_aside(self, rows: tuple[JobSnapshot, ...]) -> bool:
+        try:
+            self._ledger.owed.keep(rows)
+        except OSError:  # the very same disk, as a rule; the rows are still in memory
+            return False
+        return True
+
+    def _forget(self, key: str) -> None:
+        """Drop a job that has ended and is on disk: a run may have a hundred thousand of them."""
+        row = self._latest.get(key)
+        ended = row is None or (row.status.is_final and row.status is not JobStatus.UNKNOWN)
+        if ended and key not in self._owed and self._settled[key].is_set():
+            self._latest.pop(key, None)
+            self._handed.pop(key, None)
+            self._settled.pop(key, None)
 
     def _announce(self, row: JobSnapshot) -> None:
         self._latest[row.key] = row
@@ -175,3 +222,13 @@ class Feed:
                 listener(row)
             except Exception:  # noqa: BLE001 - a listener's fault is not the job's
                 _log.exception("a listener of job changes failed")
+
+
+def _unwritten(rows: tuple[JobSnapshot, ...], error: LedgerError, *, kept: bool) -> LedgerError:
+    ids = ", ".join(row.job_id for row in rows if row.job_id) or "none with an id"
+    return LedgerError(
+        f"{len(rows)} rows could not be written before closing (jobs: {ids}): {error.message}",
+        hint="they are in a file next to the ledger, and are entered when it is opened next"
+        if kept
+        else "note the ids: tfi.job(id) takes such a job up",
+    )

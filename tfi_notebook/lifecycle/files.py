@@ -164,3 +164,12 @@ async def off_loop(work: Callable[..., T], *arguments: object) -> T:
         if "shutdown" not in str(error):
             raise
     return work(*arguments)
+
+
+def still(path: Path) -> bytes | None:
+    """Return a frame of a video as a JPEG, for saved notebooks; None without the extra `local`."""
+    try:
+        from tfi_notebook.media.video import poster  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        return None
+    return poster(path)

@@ -5,25 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import CancelledError
-from math import isinf, isnan
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from math import inf
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
+from tfi_notebook import arguments
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display import html
 from tfi_notebook.display.painter import Drawing
-from tfi_notebook.errors import JobFailedError, ServiceError, SettingsError, WaitTimeoutError
-from tfi_notebook.lifecycle.export import Exports
-from tfi_notebook.lifecycle.files import is_whole_mp4
+from tfi_notebook.errors import JobFailedError, ServiceError, WaitTimeoutError
+from tfi_notebook.lifecycle.files import is_whole_mp4, still
+from tfi_notebook.lifecycle.given import checked_id
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine
     from concurrent.futures import Future
     from pathlib import Path
+    from uuid import UUID
 
     from tfi_notebook.contract.snapshot import JobSnapshot
     from tfi_notebook.display.painter import Painter
     from tfi_notebook.display.player import VideoView
     from tfi_notebook.lifecycle.resolve import Resolver
+    from tfi_notebook.quality.scores import Scores
     from tfi_notebook.settings import Settings
 
 T = TypeVar("T")
@@ -69,7 +72,8 @@ class Job:
     @property
     def snapshot(self) -> JobSnapshot:
         """The job as it stands now, immutable."""
-        return self._keeper.latest(self._row)
+        self._row = self._keeper.latest(self._row)
+        return self._row
 
     @property
     def key(self) -> str:
@@ -116,7 +120,7 @@ class Job:
         Raises:
             WaitTimeoutError: it is not ended yet; it goes on.
             ServiceError: the service stopped answering about it, or the workspace was closed.
-            SettingsError: `timeout_s` is no number, or the job is another service's.
+            SettingsError: `timeout_s` is no number of seconds, or the job is another service's.
         """
         limit_s = _limit(timeout_s)
         waiting: Future[bool] | None = None
@@ -171,9 +175,22 @@ class Job:
 
         path = self.download()
         limit = self._keeper.settings.limits.inline_video_max_bytes
-        return show_video(
-            path, poster=_poster(path), snapshot=self.snapshot, max_inline_bytes=limit
-        )
+        return show_video(path, poster=still(path), snapshot=self.snapshot, max_inline_bytes=limit)
+
+    def scores(self, *, transcript: str | None = None) -> Scores:
+        """Score the finished video, from the file and its sound alone; see `docs/scores.md`.
+
+        Args:
+            transcript: the words spoken, in English: makes `closure_rate` surer.
+
+        Raises:
+            JobFailedError, DownloadError: as of `download`.
+            MissingExtraError: the extra `local` is not installed.
+            SourceError: the video cannot be scored, as one without a face (`NoFaceError`).
+        """
+        from tfi_notebook.lifecycle.judged import scores_of  # noqa: PLC0415 - an optional extra
+
+        return scores_of(self.download(), self._row.body, self._keeper.settings, transcript)
 
     # -- ways out when the answer to the submit was lost -----------------------------------
 
@@ -204,7 +221,7 @@ class Job:
         self._keeper.run(self._keeper.resolver.write_off(self.snapshot))
         return self
 
-    def adopt(self, job_id: str) -> Job:
+    def adopt(self, job_id: str | UUID) -> Job:
         """Say which job the lost answer was about, and follow it from now on.
 
         Args:
@@ -215,7 +232,8 @@ class Job:
             LedgerError: this job is not `unknown`, the id is already in the ledger, or the
                 ledger cannot be written.
         """
-        self._keeper.run(self._keeper.resolver.adopt(self.snapshot, job_id))
+        name = checked_id(job_id, "job", "TFI's studio shows the ids of your jobs")
+        self._keeper.run(self._keeper.resolver.adopt(self.snapshot, name))
         return self
 
     def _ended(self) -> Job:
@@ -241,33 +259,20 @@ class Job:
             html.job_card(row, now=now), html.job_text(row, now=now), not row.status.is_final
         )
 
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse pickling and copying: a handle belongs to the connection of its kernel.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            "a job's handle is neither pickled nor copied: keep its id, and take the job up "
+            f"there with tfi.job({(self.id or self.key)!r})"
+        )
+
     def __repr__(self) -> str:
         """Return the status as one line of text."""
         return html.job_text(self.snapshot, now=time.time())
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return self._draw().bundle()
-
-    def _ipython_display_(self) -> None:
-        if not self._keeper.painter.show(self._draw):
-            raise NotImplementedError  # IPython falls back to the MIME bundle
-
-
-class JobList(Exports, list[Job]):
-    """Jobs, newest first; shown in a notebook as one live board."""
-
-    def __init__(self, keeper: Keeper, jobs: Iterable[Job]) -> None:
-        super().__init__(jobs)
-        self._keeper = keeper
-
-    def _draw(self) -> Drawing:
-        rows, now = [job.snapshot for job in self], time.time()
-        live = any(not row.status.is_final for row in rows)
-        return Drawing(html.board(rows, now=now), html.board_text(rows, now=now), live)
-
-    def __repr__(self) -> str:
-        """Return the board as text."""
-        return self._draw().plain
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return self._draw().bundle()
@@ -281,19 +286,9 @@ def _limit(timeout_s: float | None) -> float | None:
     """Return a wait's limit in s; infinity is none.
 
     Raises:
-        SettingsError: it is no number.
+        ArgumentError: it is no number, or less than 0.
     """
-    if timeout_s is None:
+    if timeout_s is None or timeout_s == inf:
         return None
-    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or isnan(timeout_s):
-        raise SettingsError("timeout_s must be a number of seconds, or None")
-    return None if isinf(timeout_s) else max(0.0, float(timeout_s))
-
-
-def _poster(path: Path) -> bytes | None:
-    """A still of the video for the saved notebook; needs the `local` extra, so it may be None."""
-    try:
-        from tfi_notebook.media.video import poster  # noqa: PLC0415 - an optional extra
-    except ImportError:
-        return None
-    return poster(path)
+    hint = "seconds, such as 600; None waits to the end"
+    return arguments.number("timeout_s", timeout_s, hint=hint)

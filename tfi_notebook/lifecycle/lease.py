@@ -12,19 +12,22 @@ import asyncio
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfi_notebook.errors import LedgerError
 from tfi_notebook.lifecycle.owner import Owner
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from tfi_notebook.lifecycle.ledger import Ledger
 
 BEATS_PER_LIFE = 3
 """Heartbeats in the life of a lease: it outlasts two that come late."""
+FORGET_AFTER_S = 7 * 86_400.0
 _SELECT = "SELECT owner, token, expires_at, expires_tick_s FROM leases WHERE name = ?"
+_FORGET = "DELETE FROM leases WHERE expires_at < ?"
 _UPSERT = "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)"
 
 
@@ -83,7 +86,7 @@ class Lease:
         Raises:
             LedgerError: the ledger cannot be written.
         """
-        await self._ledger.transact(self._release)
+        await self._ledger.transact(self.give_back)
 
     async def keep(self) -> None:
         """Renew it until it is lost; run this as a task next to the work, and cancel it after.
@@ -102,20 +105,31 @@ class Lease:
 
     def take(self, db: sqlite3.Connection) -> bool:
         """Write it down within a transaction, if it is free."""
-        held = _read(db.execute(_SELECT, (self.name,)).fetchone())
+        held = read_holder(db.execute(_SELECT, (self.name,)).fetchone())
         if held is not None and not held.is_gone:
             return False
         self._write(db)
         return True
 
+    def sustain(self, db: sqlite3.Connection) -> None:
+        """Make sure, within a transaction, that it lasts for two thirds of its life at least."""
+        found = db.execute(_SELECT, (self.name,)).fetchone()
+        held = read_holder(found)
+        fresh_s = self.ttl_s * (1 - 1 / BEATS_PER_LIFE)
+        if held is None:
+            db.execute(_FORGET, (time.time() - FORGET_AFTER_S,))
+        if held is None or held.expires_tick_s - time.monotonic() < fresh_s:
+            self._write(db)
+
     def _renew(self, db: sqlite3.Connection) -> bool:
-        held = _read(db.execute(_SELECT, (self.name,)).fetchone())
+        held = read_holder(db.execute(_SELECT, (self.name,)).fetchone())
         if held is None or held.token != self._token:
             return False
         self._write(db)
         return True
 
-    def _release(self, db: sqlite3.Connection) -> None:
+    def give_back(self, db: sqlite3.Connection) -> None:
+        """Release it within a transaction."""
         db.execute("DELETE FROM leases WHERE name = ? AND token = ?", (self.name, self._token))
 
     def _write(self, db: sqlite3.Connection) -> None:
@@ -148,12 +162,18 @@ def holder(ledger: Ledger, name: str) -> Holder | None:
         LedgerError: the ledger cannot be read.
     """
     rows = ledger.query(_SELECT, name)
-    held = _read(rows[0]) if rows else None
+    held = read_holder(rows[0]) if rows else None
     return None if held is None or held.is_gone else held
 
 
-def _read(columns: tuple[str, str, float, float] | None) -> Holder | None:
-    if columns is None:
+def sign_of_life(owner: Owner) -> str:
+    """Return the name of the lease by which an opening of a ledger shows that it lives."""
+    return f"opening-{owner.token}"
+
+
+def read_holder(columns: Sequence[Any] | None) -> Holder | None:
+    """Return the holder that the columns of a lease name; None if there is no such lease."""
+    if columns is None or columns[0] is None:
         return None
     owner, token, expires_at, expires_tick_s = columns
     return Holder(Owner.parse(owner), token, expires_at, expires_tick_s)

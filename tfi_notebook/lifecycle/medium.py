@@ -50,6 +50,29 @@ class Journal:
         return f"{self.mode} ({self.reason})" if self.reason else self.mode
 
 
+class Place:
+    """The file that a path leads to, told apart from one that was put in its stead.
+
+    Args:
+        path: of a file that is there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = self._look()
+
+    def is_kept(self) -> bool:
+        """Tell whether the path still leads to the same file."""
+        try:
+            return self._look() == self._known
+        except OSError:
+            return False
+
+    def _look(self) -> tuple[int, int]:
+        found = self._path.stat()
+        return found.st_dev, found.st_ino
+
+
 def open_durable(path: Path, journal: Journal | None = None) -> tuple[sqlite3.Connection, Journal]:
     """Open a SQLite file for writing, each commit fsynced; make it if need be, with mode 0600.
 
@@ -140,7 +163,11 @@ def wal_fault(scratch: Path) -> str:
 
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_TIMEOUT_S,
+        cached_statements=256,  # `rows` has one of each kind for every number of rows up to 64
     )
 
 

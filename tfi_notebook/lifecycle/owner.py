@@ -2,7 +2,8 @@
 
 A process id alone is no answer: ids are used again, and the same id means another process on
 another machine or in another container. So an owner also carries the machine, its boot and
-process-id space, and the moment at which the process started.
+process-id space, and the moment at which the process started. And a process may open a ledger
+more than once, or become another program (`exec`), so each opening has a token of its own.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import asdict, dataclass
+import uuid
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 _PROC = Path("/proc")
 _ENDED = {"Z", "X"}
+_open: set[str] = set()
+"""Tokens of the owners that this very program has made and that have not left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,14 @@ class Owner:
         space: its boot and process-id namespace; empty where the system does not tell.
         pid: process id, which means something within `space` only.
         started: start of the process in clock ticks since boot; empty where it is not told.
+        token: tells one opening of a ledger from every other one; empty for the process as such.
     """
 
     host: str
     space: str
     pid: int
     started: str
+    token: str = ""
 
     @classmethod
     def this(cls) -> Owner:
@@ -43,6 +49,17 @@ class Owner:
             True
         """
         return _this(os.getpid())
+
+    @classmethod
+    def entering(cls) -> Owner:
+        """Return this process with a token of its own; it counts as alive until `leave`."""
+        owner = replace(cls.this(), token=uuid.uuid4().hex)
+        _open.add(owner.token)
+        return owner
+
+    def leave(self) -> None:
+        """Say that nothing more is done under this token."""
+        _open.discard(self.token)
 
     @classmethod
     def parse(cls, text: str | None) -> Owner | None:
@@ -63,18 +80,34 @@ class Owner:
         here = Owner.this()
         return bool(self.space) and (self.host, self.space) == (here.host, here.space)
 
+    @property
+    def is_open(self) -> bool:
+        """True for an opening of this very program that has not left."""
+        return self.token in _open
+
     def is_alive(self) -> bool | None:
         """Tell whether the process lives; None where that cannot be told from here.
+
+        Of this process, one that has left, or was there before an `exec`, is dead.
 
         Example:
             >>> Owner.this().is_alive() is False
             False
+            >>> owner = Owner.entering()
+            >>> owner.leave()
+            >>> owner.is_alive() is True
+            False
         """
-        if self == Owner.this():
+        if self.is_open or self == Owner.this():
             return True
         if self.is_near:
-            return _start_of(self.pid) == self.started
+            is_this = replace(self, token="") == Owner.this()
+            return not is_this and _start_of(self.pid) == self.started
         return None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open.clear)  # what the parent has opened is the parent's
 
 
 @lru_cache(maxsize=1)

@@ -12,16 +12,17 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
-from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.contract.templates import payload_from_body
 from tfi_notebook.display.html import quiet_line
 from tfi_notebook.errors import LedgerError
 from tfi_notebook.http import redact
-from tfi_notebook.lifecycle.job import Job, JobList
+from tfi_notebook.lifecycle.job import Job
+from tfi_notebook.lifecycle.joblist import JobList
 from tfi_notebook.lifecycle.lease import acquire
+from tfi_notebook.lifecycle.prices import Prices
 from tfi_notebook.lifecycle.submit import adopted
 from tfi_notebook.lifecycle.tracker import advance
 
@@ -37,14 +38,6 @@ if TYPE_CHECKING:
     from tfi_notebook.lifecycle.ledger import Ledger
     from tfi_notebook.lifecycle.submit import Submitter
     from tfi_notebook.settings import Settings
-
-_CLASS = ("job_type", "version", "output_size", "iteration_count")
-"""Fields of a body that jobs of one price have in common, as far as is known."""
-_SAME_CLASS = " AND ".join(f"json_extract(body, '$.{name}') IS ?" for name in _CLASS)
-_PRICES = (
-    "SELECT credit_used FROM jobs WHERE service = ? AND status = 'done' "  # noqa: S608 - constants only
-    f"AND credit_used IS NOT NULL AND {_SAME_CLASS}"
-)
 
 
 class Resolver:
@@ -98,7 +91,8 @@ class Resolver:
     async def resubmit(self, row: JobSnapshot) -> JobSnapshot:
         """Submit the same body again. It is paid for again if the lost one exists.
 
-        The old row is written off once the new job has an id; it stays `unknown` otherwise.
+        The old row is written off in the moment in which the new job's id is written down, whoever
+        writes it; it stays `unknown` otherwise.
 
         Returns:
             The new job's row.
@@ -109,9 +103,12 @@ class Resolver:
         """
         async with self._claimed(row) as unknown:
             payload = payload_from_body(unknown.body)
-            new = await self._submitter.submit(payload, force=True)
+            new = await self._submitter.submit(payload, force=True, replaces=unknown.key)
             self._watch(new)
-            await self._close(unknown, f"submitted again as {new.job_id}")
+            closed = self._ledger.get(unknown.key)
+            if closed is not None and closed.status is JobStatus.WRITTEN_OFF:
+                self._feed.take(closed)
+                self._feed.settle(closed.key)
             return new
 
     async def write_off(self, row: JobSnapshot) -> JobSnapshot:
@@ -240,19 +237,9 @@ def unresolved(
         LedgerError: the ledger cannot be read.
     """
     rows = ledger.select(status=JobStatus.UNKNOWN, service=service, limit=limit)
-    classes = {row.key: _class_of(row) for row in rows}
-    prices = {each: _usual_price(ledger, each) for each in set(classes.values())}
-    risk = {row.key: prices[classes[row.key]] for row in rows}
+    prices = {name: Prices(ledger, name) for name in {row.service for row in rows}}
+    risk = {row.key: prices[row.service].of(row.body) for row in rows}
     return UnresolvedJobs(keeper, [Job(keeper, row) for row in rows], risk)
-
-
-def _class_of(row: JobSnapshot) -> tuple[Any, ...]:
-    return (row.service, *(row.body.get(name) for name in _CLASS))
-
-
-def _usual_price(ledger: Ledger, job_class: tuple[Any, ...]) -> Decimal | None:
-    prices = [Decimal(text) for (text,) in ledger.query(_PRICES, *job_class)]
-    return median(prices) if prices else None
 
 
 def _found(row: JobSnapshot, record: JobRecord) -> JobSnapshot:

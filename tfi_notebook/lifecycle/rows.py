@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfi_notebook.contract.records import JobStatus
@@ -20,17 +21,18 @@ from tfi_notebook.contract.snapshot import JobSnapshot
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
-_FIXED = ("key", "service", "local", "fingerprint", "body", "created_at", "owner")
+_FIXED = ("key", "service", "local", "fingerprint", "body", "created_at")
 """What never changes once a row is made; the body is turned into JSON once."""
+_MADE = ("owner", "account", "replaces")
+"""Who made a row, with whose key, and in place of which other one."""
 _MOVING = (
     "status", "raw_status", "job_id", "message", "output", "path", "credit_used", "started_at",
     "finished_at", "changed_at",
 )  # fmt: skip
-_HIDDEN = {"owner", "changed_at"}
-_READ = tuple(name for name in _FIXED + _MOVING if name not in _HIDDEN)
+_READ = tuple(name for name in _FIXED + _MOVING if name != "changed_at")
 SELECT = f"SELECT {', '.join(_READ)} FROM jobs"  # noqa: S608 - constants only
 UNDER_WAY = "'intent', 'accepted', 'queued', 'processing', 'other'"
 _SUBMITTED = f"{UNDER_WAY}, 'done', 'unknown'"
@@ -45,20 +47,39 @@ class Entry:
         rows: jobs as they stand, new or changed.
         intent: a new row, to be made unless the same payload was submitted before.
         force: make it in any case.
+        replaces: key of the row that is closed once the intent has its id.
     """
 
     rows: tuple[JobSnapshot, ...] = ()
     intent: JobSnapshot | None = None
     force: bool = False
+    replaces: str | None = None
 
 
-def enter(db: sqlite3.Connection, entries: Sequence[Entry], owner: str) -> list[JobSnapshot | None]:
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes rows.
+
+    Attributes:
+        owner: the opening of the ledger, as `Owner.text` gives it.
+        account: hash of the key that is used; None where keys mean nothing.
+        strangers: accounts that are known to be others': what they submitted is not ours.
+    """
+
+    owner: str
+    account: str | None = None
+    strangers: frozenset[str] = frozenset()
+
+
+def enter(
+    db: sqlite3.Connection, entries: Sequence[Entry], author: Author
+) -> list[JobSnapshot | None]:
     """Enter what was gathered, within one transaction.
 
     Args:
         db: a connection within a transaction.
         entries: in the order in which they came.
-        owner: who makes the rows that are new.
+        author: who makes the rows that are new.
 
     Returns:
         For each entry the row of an earlier submit, because of which its intent was not made;
@@ -70,13 +91,24 @@ def enter(db: sqlite3.Connection, entries: Sequence[Entry], owner: str) -> list[
     rows = [row for entry in entries for row in entry.rows]
     new = {entry.intent.key for entry in entries if entry.intent}
     # what is known of other jobs comes first: it may end what stands in an intent's way
-    _write(db, [row for row in rows if row.key not in new], owner)
-    results = _begin(db, entries, owner)
-    _write(db, [row for row in rows if row.key in new], owner)
+    _write(db, [row for row in rows if row.key not in new], author)
+    results = _begin(db, entries, author)
+    _write(db, [row for row in rows if row.key in new], author)
     return results
 
 
-def read_row(columns: tuple[Any, ...]) -> JobSnapshot:
+def change(db: sqlite3.Connection, row: JobSnapshot, only_from: Iterable[JobStatus]) -> bool:
+    """Write a row down unless its status has become another one than those of `only_from`.
+
+    Returns:
+        Whether it was written.
+    """
+    states = [status.value for status in only_from]
+    where = f" AND status IN ({', '.join('?' * len(states))})"
+    return bool(db.execute(_update_sql(1) + where, (row.key, *_moving(row), *states)).rowcount)
+
+
+def read_row(columns: Sequence[Any]) -> JobSnapshot:
     """Return the snapshot of one row of `SELECT`."""
     values = dict(zip(_READ, columns, strict=True))
     values["local"] = bool(values["local"])
@@ -89,13 +121,14 @@ def read_row(columns: tuple[Any, ...]) -> JobSnapshot:
 
 
 def _begin(
-    db: sqlite3.Connection, entries: Sequence[Entry], owner: str
+    db: sqlite3.Connection, entries: Sequence[Entry], author: Author
 ) -> list[JobSnapshot | None]:
     """Insert the intents whose payload has no earlier submit, also not in this very batch."""
     asked = {_payload_of(entry.intent) for entry in entries if entry.intent and not entry.force}
-    known = _submitted(db, list(asked)) if asked else {}
+    known = submitted(db, list(asked), author) if asked else {}
     results: list[JobSnapshot | None] = []
     fresh = []
+    replaced = {}
     for entry in entries:
         row = entry.intent
         earlier = known.get(_payload_of(row)) if row and not entry.force else None
@@ -103,22 +136,24 @@ def _begin(
         if row is not None and earlier is None:
             known[_payload_of(row)] = row
             fresh.append(row)
-    _insert(db, fresh, owner)
+            replaced[row.key] = entry.replaces
+    _insert(db, fresh, author, replaced)
     return results
 
 
-def _submitted(
-    db: sqlite3.Connection, asked: list[tuple[str, str]]
+def submitted(
+    db: sqlite3.Connection, asked: list[tuple[str, str]], author: Author
 ) -> dict[tuple[str, str], JobSnapshot]:
     """Return the newest row that counts as submitted, for each (service, fingerprint)."""
     found: list[JobSnapshot] = []
     for some in _chunks(asked):
         parameters = [value for pair in some for value in pair]
-        found += map(read_row, db.execute(_select_sql(len(some)), parameters).fetchall())
+        rows = db.execute(_select_sql(len(some)), parameters).fetchall()
+        found += [read_row(row) for *row, account in rows if account not in author.strangers]
     return {_payload_of(row): row for row in found}
 
 
-def _write(db: sqlite3.Connection, rows: list[JobSnapshot], owner: str) -> None:
+def _write(db: sqlite3.Connection, rows: list[JobSnapshot], author: Author) -> None:
     """Update rows, and insert those that are not there; several of one job in their order."""
     while rows:
         first = {row.key: row for row in reversed(rows)}
@@ -126,7 +161,7 @@ def _write(db: sqlite3.Connection, rows: list[JobSnapshot], owner: str) -> None:
         for some in _chunks(list(first.values())):
             if _update(db, some) != len(some):
                 absent = [row for row in some if not _update(db, [row])]
-                _insert(db, absent, owner)
+                _insert(db, absent, author)
 
 
 def _update(db: sqlite3.Connection, rows: list[JobSnapshot]) -> int:
@@ -134,10 +169,16 @@ def _update(db: sqlite3.Connection, rows: list[JobSnapshot]) -> int:
     return db.execute(_update_sql(len(rows)), parameters).rowcount
 
 
-def _insert(db: sqlite3.Connection, rows: list[JobSnapshot], owner: str) -> None:
+def _insert(
+    db: sqlite3.Connection,
+    rows: list[JobSnapshot],
+    author: Author,
+    replaced: Mapping[str, str | None] = MappingProxyType({}),
+) -> None:
+    by = (author.owner, author.account)
     for some in _chunks(rows):
-        parameters = [value for row in some for value in (*_fixed(row), owner, *_moving(row))]
-        db.execute(_insert_sql(len(some)), parameters)
+        values = [(*_fixed(row), *by, replaced.get(row.key), *_moving(row)) for row in some]
+        db.execute(_insert_sql(len(some)), [value for row in values for value in row])
 
 
 @lru_cache
@@ -147,31 +188,31 @@ def _select_sql(count: int) -> str:
     asked = f"(VALUES {pairs}) AS asked CROSS JOIN jobs INDEXED BY jobs_by_fingerprint"
     same = "service = asked.column1 AND fingerprint = asked.column2"
     where = f"WHERE {same} AND status IN ({_SUBMITTED})"
-    return f"SELECT {', '.join(_READ)} FROM {asked} {where} ORDER BY seq"  # noqa: S608 - constants only
+    return f"SELECT {', '.join(_READ)}, account FROM {asked} {where} ORDER BY seq"  # noqa: S608 - constants only
 
 
 @lru_cache
 def _update_sql(count: int) -> str:
-    changes = ", ".join(f"{name} = new.column{at}" for at, name in enumerate(_MOVING, start=2))
+    new = {name: f"new.column{at}" for at, name in enumerate(_MOVING, start=2)}
+    changes = ", ".join(f"{name} = {value}" for name, value in new.items())
     rows = ", ".join([f"({', '.join('?' * (len(_MOVING) + 1))})"] * count)
-    return f"UPDATE jobs SET {changes} FROM (VALUES {rows}) AS new WHERE key = new.column1"  # noqa: S608 - constants only
+    # an id that stands is never taken away by a kernel that has not heard of it
+    where = f"WHERE key = new.column1 AND (jobs.job_id IS NULL OR {new['job_id']} IS NOT NULL)"
+    return f"UPDATE jobs SET {changes} FROM (VALUES {rows}) AS new {where}"  # noqa: S608 - constants only
 
 
 @lru_cache
 def _insert_sql(count: int) -> str:
-    names = (*_FIXED, *_MOVING)
+    names = (*_FIXED, *_MADE, *_MOVING)
     rows = ", ".join([f"({', '.join('?' * len(names))})"] * count)
-    return f"INSERT INTO jobs ({', '.join(names)}) VALUES {rows}"  # noqa: S608 - constants only
+    known = "ON CONFLICT (key) DO NOTHING"  # it has an id, and this row has none: see `_update_sql`
+    return f"INSERT INTO jobs ({', '.join(names)}) VALUES {rows} {known}"  # noqa: S608 - constants only
 
 
 def _chunks(items: list[T]) -> Iterator[list[T]]:
-    """Split into lists of 1, 2, 4 … 64: few statements, each of them known to the cache."""
-    start, size = 0, _TOGETHER_MAX
-    while start < len(items):
-        while size > len(items) - start:
-            size //= 2
-        yield items[start : start + size]
-        start += size
+    """Split into lists of at most 64, so that most batches are one statement of each kind."""
+    for start in range(0, len(items), _TOGETHER_MAX):
+        yield items[start : start + _TOGETHER_MAX]
 
 
 def _payload_of(row: JobSnapshot) -> tuple[str, str]:

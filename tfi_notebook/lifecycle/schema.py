@@ -73,10 +73,70 @@ CREATE TABLE leases (
 ) STRICT;
 """
 
-# Version 3: see docs/exactly_once.md
-_TO_3 = ""
+# Version 3 knows whose key a row was sent with, as a hash with a salt of this file, and what a row
+# was submitted again for: that one is closed in the very transaction that brings the new row's id.
+# The names of this machine are one name.
+_TO_3 = """
+ALTER TABLE jobs ADD COLUMN account TEXT;
+ALTER TABLE jobs ADD COLUMN replaces TEXT;
+CREATE TABLE kept (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+INSERT INTO kept VALUES ('salt', randomblob(16));
+CREATE TRIGGER jobs_replaced AFTER UPDATE OF job_id ON jobs
+    WHEN OLD.job_id IS NULL AND NEW.job_id IS NOT NULL AND NEW.replaces IS NOT NULL BEGIN
+    UPDATE jobs SET status = 'written_off', message = 'submitted again as ' || NEW.job_id,
+        changed_at = NEW.changed_at WHERE key = NEW.replaces AND status = 'unknown';
+END;
+UPDATE jobs SET service = replace(service, '://localhost', '://127.0.0.1')
+    WHERE service || '/' GLOB 'http*://localhost[:/]*';
+UPDATE jobs SET service = replace(service, '://[::1]', '://127.0.0.1')
+    WHERE service || '/' GLOB 'http*://[[]::1][:/]*';
+"""
 
-_STEPS = (_TO_1, _TO_2, _TO_3)
+# Version 4 knows runs of sweeps. A part is what a sweep brought in; its points are written down in
+# batches as the run reaches them. Where a point stands is no column: the job that its fingerprint
+# has had since `since` says it, and a payload that was submitted before the run counts as well.
+_TO_4 = """
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY,
+    service TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    tally TEXT NOT NULL,
+    max_in_flight INTEGER NOT NULL,
+    budget_credits TEXT,
+    created_at REAL NOT NULL,
+    UNIQUE (service, name)
+) STRICT;
+CREATE TABLE run_parts (
+    run INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    axes TEXT NOT NULL,
+    base TEXT NOT NULL,
+    total INTEGER NOT NULL,
+    reached INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    definition TEXT NOT NULL,
+    PRIMARY KEY (run, part),
+    UNIQUE (run, digest)
+) STRICT;
+CREATE TABLE run_points (
+    run INTEGER NOT NULL,
+    idx INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    axes TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    problem TEXT NOT NULL,
+    since REAL NOT NULL,
+    PRIMARY KEY (run, idx)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX run_points_by_fingerprint ON run_points (run, fingerprint)
+    WHERE fingerprint <> '';
+"""
+
+_STEPS = (_TO_1, _TO_2, _TO_3, _TO_4)
 VERSION = len(_STEPS)
 """The version that this code reads and writes, kept in `PRAGMA user_version`."""
 

@@ -15,18 +15,18 @@ from tfi_notebook.contract.links import kept_body
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.contract.snapshot import JobSnapshot
 from tfi_notebook.errors import (
-    ApiError,
     LedgerError,
-    MissingExtraError,
     NotSentError,
     PayloadError,
-    SettingsError,
-    SourceError,
     SubmitUnknownError,
     TfiError,
 )
 from tfi_notebook.http import redact
 from tfi_notebook.lifecycle.cloud import Assets
+from tfi_notebook.lifecycle.lease import BEATS_PER_LIFE
+from tfi_notebook.lifecycle.recovery import Recovery
+from tfi_notebook.lifecycle.strangers import Accounts
+from tfi_notebook.lifecycle.turn import SubmittedBeforeError, Turn
 from tfi_notebook.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class Submitter:
         ledger: where earlier submits of the same payload are found.
         feed: takes every step.
         assets: signs the files of the asset store for the request; default one without a store.
+
+    Attributes:
+        recovery: finds what others have left.
     """
 
     def __init__(
@@ -61,21 +64,27 @@ class Submitter:
         feed: Feed,
         assets: Assets | None = None,
     ) -> None:
+        self.recovery = Recovery(settings, ledger, feed)
         self._assets = assets or Assets(None, settings.limits.asset_link_life_s)
         self._settings = settings
         self._client = client
         self._ledger = ledger
         self._feed = feed
+        self._accounts = Accounts(settings, client, ledger)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._under_way: set[asyncio.Task[JobSnapshot]] = set()
+        self._beating: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def submit(self, payload: Payload, *, force: bool) -> JobSnapshot:
+    async def submit(
+        self, payload: Payload, *, force: bool, replaces: str | None = None
+    ) -> JobSnapshot:
         """Submit a payload, or return the job that it already has.
 
         Args:
             payload: a checked payload.
             force: submit although the same payload was submitted before; it is paid for again.
+            replaces: key of the unknown row that is written off once the new job has an id.
 
         Returns:
             The job's row: `queued`, or as far as an earlier submit has come.
@@ -89,8 +98,12 @@ class Submitter:
         _check_reachable(payload, self._settings)
         intent = self._intent(payload)
         async with self._locks.setdefault(intent.fingerprint, asyncio.Lock()):
+            patience = Patience(self._settings)
             while True:
-                row = self._feed.newest(await self._shielded(payload, intent, force=force))
+                sent = await self._shielded(payload, intent, force=force, replaces=replaces)
+                row = self._feed.newest(sent)
+                if row.key != intent.key and await self._accounts.is_strangers(row):
+                    continue
                 if row.status is JobStatus.UNKNOWN:
                     raise SubmitUnknownError(
                         "this payload was sent before and its answer was lost; it may exist already"
@@ -98,53 +111,74 @@ class Submitter:
                 if row.status is not JobStatus.INTENT:
                     return row
                 # another kernel is sending this very payload: what comes of it decides
-                await asyncio.sleep(OTHER_KERNEL_PAUSE_S)
-                await recover(self._ledger, self._feed, self._settings)
+                await patience.pause()
+                await self.recovery.run()
 
     async def drain(self, grace_s: float) -> None:
         """Wait for the answers of requests that are under way, for `grace_s` at most.
 
         What has no answer by then becomes `unknown`, and nothing more is submitted.
+
+        Raises:
+            LedgerError: naming the jobs whose ids the ledger did not take, after `grace_s` more.
         """
         self._closed = True
+        if self._beating is not None:
+            self._beating.cancel()
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=grace_s)
         unanswered = tuple(self._under_way)
         for sending in unanswered:
             sending.cancel()
         await asyncio.gather(*unanswered, return_exceptions=True)
-        with suppress(LedgerError):  # what the disk does not take stays an intent there
-            await self._feed.flush()
+        await self._feed.close(grace_s)
 
-    async def _shielded(self, payload: HasBody, intent: JobSnapshot, *, force: bool) -> JobSnapshot:
+    async def _shielded(
+        self, payload: HasBody, intent: JobSnapshot, *, force: bool, replaces: str | None
+    ) -> JobSnapshot:
         """Whoever stops waiting for a submit does not stop its answer from being written down."""
-        sending = asyncio.create_task(self._send(payload, intent, force=force))
+        turn = Turn(
+            self._ledger, self._feed, intent, self._check_open, force=force, replaces=replaces
+        )
+        if not force and (earlier := self._ledger.submitted(intent.service, intent.fingerprint)):
+            return earlier  # without standing in line, and while the service is down
+        sending = asyncio.create_task(self._send(payload, turn))
         self._under_way.add(sending)
         sending.add_done_callback(self._under_way.discard)
+        self._keep_beating()
         return await asyncio.shield(sending)
 
-    async def _send(self, payload: HasBody, row: JobSnapshot, *, force: bool) -> JobSnapshot:
+    async def _send(self, payload: HasBody, turn: Turn) -> JobSnapshot:
         self._check_open()
-        earlier = await self._feed.begin(row, force=force)
-        if earlier is not None:
-            return earlier
         try:
-            receipt = await self._post(payload)
+            receipt = await self._client.create_job(await self._assets.outgoing(payload), turn)
+        except SubmittedBeforeError as before:
+            return before.row
         except BaseException as error:
-            await self._feed.publish_async(_turned_down(row, error))
-            self._feed.settle(row.key)
+            if turn.begun:
+                await self._feed.publish_async(_turned_down(turn, error))
+                self._feed.settle(turn.row.key)
             raise
-        row = _accepted(row, receipt)
+        row = _accepted(turn.row, receipt)
         await self._feed.publish_async(row)
         return self._feed.latest(row)
-
-    async def _post(self, payload: HasBody) -> SubmitReceipt:
-        self._check_open()  # it may have been closed while the intent was written
-        return await self._client.create_job(await self._assets.outgoing(payload))
 
     def _check_open(self) -> None:
         if self._closed:
             raise NotSentError("the workspace was closed before anything was sent")
+
+    def _keep_beating(self) -> None:
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        """Show other kernels that this one lives, as long as answers are awaited."""
+        life = self._ledger.life
+        while self._under_way:
+            await asyncio.sleep(life.ttl_s / BEATS_PER_LIFE)
+            if any(self._under_way):
+                with suppress(LedgerError):  # whoever sees no sign of life gives up what is unsent
+                    await self._ledger.transact(life.sustain)
 
     def _intent(self, payload: Payload) -> JobSnapshot:
         return JobSnapshot(
@@ -158,34 +192,32 @@ class Submitter:
         )
 
 
-async def recover(ledger: Ledger, feed: Feed, settings: Settings) -> list[JobSnapshot]:
-    """Find what earlier kernels have left, and turn the intents of dead ones into `unknown`.
-
-    An intent whose process lives is under way, and is left alone. Where that cannot be told from
-    here (another machine), an intent is given up once it is too old to be under way. Should its
-    owner live after all, the answer that it writes counts.
+class Patience:
+    """Waits for another kernel's submit, for as long as one can last and no longer.
 
     Args:
-        ledger: the ledger.
-        feed: takes the changes.
-        settings: the connection whose jobs are meant.
-
-    Returns:
-        The rows that have an id and whose end has not been seen, to be watched.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
+        settings: the connection.
     """
-    service = settings.service_name
-    oldest = time.time() - _longest_submit_s(settings)
-    for row, owner in ledger.intents(service):
-        alive = owner.is_alive() if owner else None
-        if alive is False or (alive is None and row.created_at < oldest):
-            text = "the kernel ended while it was submitted; it may exist"
-            await feed.publish_async(
-                row.having(status=JobStatus.UNKNOWN, message=text, finished_at=time.time())
+
+    def __init__(self, settings: Settings) -> None:
+        limits = settings.limits
+        submit_s = 2 * (limits.submit_timeout_s + limits.submit_retry_s)
+        self._longest_s = submit_s + 2 * limits.sign_of_life_s
+        self._until = time.monotonic() + self._longest_s
+
+    async def pause(self) -> None:
+        """Let some time pass before the next look.
+
+        Raises:
+            NotSentError: it has been long enough.
+        """
+        if time.monotonic() > self._until:
+            raise NotSentError(
+                "another kernel has been submitting this payload for longer than "
+                f"{self._longest_s:.0f} s; nothing was sent here",
+                hint="tfi.jobs(status='intent') shows it",
             )
-    return [row for row in ledger.unfinished(service) if row.job_id is not None]
+        await asyncio.sleep(OTHER_KERNEL_PAUSE_S)
 
 
 def adopted(job_id: str, settings: Settings) -> JobSnapshot:
@@ -207,11 +239,6 @@ def _new_key() -> str:
     return f"{time.time_ns() // 1000:014x}{secrets.token_hex(9)}"
 
 
-def _longest_submit_s(settings: Settings) -> float:
-    """Longest time that a submit can be under way, its repeats included, with room to spare."""
-    return 2 * (settings.limits.submit_timeout_s + settings.limits.submit_retry_s)
-
-
 def _accepted(row: JobSnapshot, receipt: SubmitReceipt) -> JobSnapshot:
     return row.having(
         status=receipt.status,
@@ -221,16 +248,17 @@ def _accepted(row: JobSnapshot, receipt: SubmitReceipt) -> JobSnapshot:
     )
 
 
-def _turned_down(row: JobSnapshot, error: BaseException) -> JobSnapshot:
-    """Only what the API or the transport has said for certain means that no job was made."""
-    before_sending = PayloadError | SettingsError | MissingExtraError  # as `Assets.outgoing` does
-    certain = isinstance(error, ApiError | SourceError | before_sending)
-    lost = isinstance(error, SubmitUnknownError) or not certain
+def _turned_down(turn: Turn, error: BaseException) -> JobSnapshot:
+    """Only what was said for certain, or never left, means that no job was made."""
+    certain = isinstance(error, TfiError) and not isinstance(error, SubmitUnknownError)
+    made_none = certain or not turn.left
     message = "the submit was cut off; it may exist"
     if isinstance(error, TfiError):
         message = f"{error.field}: {error.message}" if error.field else error.message
-    return row.having(
-        status=JobStatus.UNKNOWN if lost else JobStatus.REJECTED,
+    elif made_none:
+        message = "the submit was cut off before anything was sent"
+    return turn.row.having(
+        status=JobStatus.REJECTED if made_none else JobStatus.UNKNOWN,
         message=message,
         finished_at=time.time(),
     )

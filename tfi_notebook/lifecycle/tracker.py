@@ -89,6 +89,11 @@ class Tracker:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._follow())
 
+    def drop(self, key: str) -> None:
+        """Ask no more for a job; call on the loop's thread. Its turn passes when it comes."""
+        self._watched.pop(key, None)
+        self._wake.set()
+
     def watched(self) -> frozenset[str]:
         """Return the keys of the jobs that are followed now."""
         return frozenset(self._watched)
@@ -119,6 +124,8 @@ class Tracker:
                 return
             job = self._turns.take(_now())
             assert job is not None
+            if not self._follows(job):
+                continue
             self._asking += 1
             job.busy = True
             task = asyncio.create_task(self._poll(job))
@@ -159,11 +166,16 @@ class Tracker:
             _log.exception("a change of a job could not be taken in; it is asked for again")
             job.stumbles += 1
         job.busy = False
+        if not self._follows(job):
+            return
         if job.over:
             self._watched.pop(job.row.key, None)
             self._wake.set()
         else:
             self._line_up(job)
+
+    def _follows(self, job: Watched) -> bool:
+        return self._watched.get(job.row.key) is job
 
     async def _ask(self, job: Watched) -> JobSnapshot:
         try:
@@ -179,7 +191,8 @@ class Tracker:
         return advance(job.row, record, self._wall())
 
     async def _settle(self, job: Watched, new: JobSnapshot) -> None:
-        if new != job.row:
+        # that it is given up is told even if it was before: somebody waits for it again
+        if new != job.row or job.given_up:
             await self._on_change(new, not (new.status.is_final or job.given_up))
         job.row = new  # only now: a change that could not be written down comes again
 

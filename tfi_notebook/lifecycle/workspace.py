@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 import atexit
-import os
-from typing import TYPE_CHECKING, Any, Self, TypeVar
-from uuid import UUID
+import logging
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tfi_notebook import http
 from tfi_notebook.api.client import AsyncClient
-from tfi_notebook.api.loop import background_loop
 from tfi_notebook.contract.local import sample_fields
 from tfi_notebook.contract.payloads import TalkingVideoPayload, build_payload
 from tfi_notebook.contract.templates import TemplatePayload, build_template_payload
 from tfi_notebook.display.painter import Painter
-from tfi_notebook.errors import NotFoundError, SettingsError, SourceError, TfiError
-from tfi_notebook.lifecycle import embedded
+from tfi_notebook.errors import ArgumentError, LedgerError
+from tfi_notebook.lifecycle import embedded, filters
+from tfi_notebook.lifecycle.account import Account
 from tfi_notebook.lifecycle.engine import Engine
-from tfi_notebook.lifecycle.given import checked_payload, file_content
-from tfi_notebook.lifecycle.job import Job, JobList
+from tfi_notebook.lifecycle.given import checked_force, checked_id, checked_payload
+from tfi_notebook.lifecycle.job import Job
+from tfi_notebook.lifecycle.joblist import JobList
 from tfi_notebook.lifecycle.ledger import Ledger
+from tfi_notebook.lifecycle.medium import BUSY_TIMEOUT_S
+from tfi_notebook.lifecycle.previews import Previews
 from tfi_notebook.lifecycle.resolve import UnresolvedJobs, unresolved
+from tfi_notebook.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
-    from concurrent.futures import Future
-    from decimal import Decimal
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+    from uuid import UUID
 
     from tfi_notebook.contract.model import Payload
-    from tfi_notebook.contract.records import MappingFields, Project
     from tfi_notebook.contract.snapshot import JobSnapshot
-    from tfi_notebook.settings import Settings
 
-T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
-class Workspace:
+class Workspace(Account):
     """Submits, follows and fetches jobs over one connection. Made by `connect`.
 
     Works as a context manager; closing it ends the watching, not the jobs.
@@ -50,21 +51,24 @@ class Workspace:
     """
 
     def __init__(self, settings: Settings) -> None:
+        if not isinstance(settings, Settings):
+            raise ArgumentError(
+                "must be a Settings", field="settings", hint="tfi.connect() makes a workspace"
+            )
+        super().__init__()
         self.settings = settings
-        self._pid = os.getpid()
-        self._closed = False
-        self._outstanding: set[Future[Any]] = set()
-        self._loop = background_loop()
-        self._ledger = Ledger(settings.ledger_path)
-        service = embedded.borrow(settings) if settings.embedded else None
-        app_transport = http.asgi_transport(service.app) if service else None
-        client = AsyncClient(settings, app_transport)
-        self._engine = Engine(settings, client, self._ledger)
-        self.resolver = self._engine.resolver
-        self.painter = Painter(self.start, settings.limits.board_interval_s)
-        self._engine.subscribe(lambda _row: self.painter.changed())
-        atexit.register(self.close)
-        self.run(self._engine.resume())
+        with ExitStack() as undo:  # what was opened is closed again if the rest fails
+            self._ledger = Ledger(settings.ledger_path, life_s=settings.limits.sign_of_life_s)
+            undo.callback(self._ledger.close)
+            client = AsyncClient(settings, self._way(undo))
+            self._engine = Engine(settings, client, self._ledger)
+            self._previews = Previews(settings)
+            self.resolver = self._engine.resolver
+            self.painter = Painter(self.start, settings.limits.board_interval_s)
+            self._engine.subscribe(lambda _row: self.painter.changed())
+            self.run(self._engine.resume())
+            atexit.register(self._close_at_exit)
+            undo.pop_all()
 
     # -- payloads, submits, jobs -----------------------------------------------------------
 
@@ -105,7 +109,8 @@ class Workspace:
             ApiError: refused, or nothing could be sent; nothing was charged.
             LedgerError: the ledger cannot be written; nothing was sent.
         """
-        return self.run(self.submit_async(checked_payload(payload), force=force))
+        checked, paid_again = checked_payload(payload), checked_force(force)
+        return self.run(self.submit_async(checked, force=paid_again))
 
     async def submit_async(self, payload: Payload, *, force: bool = False) -> Job:
         """Like `submit`, as a coroutine for `start` (it belongs to the background loop)."""
@@ -117,9 +122,7 @@ class Workspace:
         Raises:
             NotFoundError: neither the ledger nor the service knows it.
         """
-        name = str(job_id).strip() if isinstance(job_id, str | UUID) else ""
-        if not name:
-            raise NotFoundError("there is no job id", hint="tfi.jobs() lists the jobs")
+        name = checked_id(job_id, "job", "tfi.jobs() lists the jobs")
         return Job(self, self.run(self.resolver.take_up(name)))
 
     def jobs(self, limit: int | None = None, **conditions: Any) -> JobList:  # noqa: ANN401 - listed below
@@ -127,8 +130,15 @@ class Workspace:
 
         Args:
             limit: this many at most.
-            **conditions: only those with this `status`, `service`, `version`, or submitted
-                `since` a time; see `Ledger.select`.
+            **conditions: only those with this `status`, `service` or `version` (or one of
+                several), or submitted `since` a moment: `"2026-11-01"`, a datetime, a date, Unix
+                seconds, or a timedelta back from now.
+
+        Raises:
+            ArgumentError: naming a condition that there is not, or whose value cannot be one.
+
+        Example:
+            >>> tfi.jobs(20, status="failed", since="2026-11-01")      # doctest: +SKIP
         """
         rows = self.snapshots(limit, **conditions)
         mine = [row for row in rows if row.service == self.settings.service_name and row.job_id]
@@ -140,6 +150,7 @@ class Workspace:
 
         Each has three ways out: `resubmit()`, `adopt(job_id)` and `write_off()`.
         """
+        self.check_open()
         return unresolved(self, self._ledger, self.settings.service_name)
 
     def trigger_job(self, ids: Sequence[str], *, confirm: bool = False) -> str:
@@ -155,73 +166,17 @@ class Workspace:
         return self.run(self._engine.client.trigger_job(ids, confirm=confirm))
 
     def snapshots(self, limit: int | None = None, **conditions: Any) -> list[JobSnapshot]:  # noqa: ANN401 - as in `jobs`
-        """Return the newest snapshot of every job in the ledger, newest job first."""
-        self._check_open()
-        return self._engine.snapshots(limit, **conditions)
-
-    # -- files and account -----------------------------------------------------------------
-
-    def asset(self, path: str | os.PathLike[str]) -> str:
-        """Put a local file where the service can fetch it, and return its URL.
-
-        Raises:
-            SourceError: there is no such file, it is empty or too large.
-            SettingsError: the live API is meant, and no asset store is set.
-        """
-        content = file_content(path, self.settings.limits.upload_max_bytes)
-        return self.run(self.asset_async(*content))
-
-    async def asset_async(self, data: bytes, name: str) -> str:
-        """Like `asset`, for bytes and as a coroutine for `start`."""
-        most = self.settings.limits.upload_max_bytes
-        if not 0 < len(data) <= most:
-            what = f"too large (at most {most:,} bytes)" if data else "empty"
-            raise SourceError(f"the file {name!r} is {what}", hint="check the file")
-        return await self._engine.put_asset(data, name)
-
-    def credits(self) -> Decimal:
-        """Return the credits left on the account (0 locally: rendering here costs nothing)."""
-        return self.run(self.credits_async())
-
-    async def credits_async(self) -> Decimal:
-        """Like `credits`, as a coroutine for `start`."""
-        return await self._engine.client.credits()
-
-    def projects(self) -> list[Project]:
-        """Return the account's active projects."""
-        return self.run(self.projects_async())
-
-    async def projects_async(self) -> list[Project]:
-        """Like `projects`, as a coroutine for `start`."""
-        return await self._engine.client.projects()
-
-    def mapping_fields(self, project_id: str) -> MappingFields:
-        """Return the fields that a project's template takes in `values`.
-
-        Raises:
-            NotFoundError: there is no such project for this key.
-        """
-        return self.run(self._engine.client.mapping_fields(project_id))
+        """Return the newest snapshots of the jobs in the ledger, newest job first; as `jobs`."""
+        self.check_open()
+        return self._engine.snapshots(**filters.checked(limit, conditions))
 
     # -- what handles and displays build on ------------------------------------------------
 
-    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start a coroutine on the background loop from any thread; return its future."""
-        self._check_open(work)
-        future = self._loop.start(work)
-        self._outstanding.add(future)
-        future.add_done_callback(self._outstanding.discard)
-        return future
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the background loop and wait for it."""
-        self._check_open(work)
-        try:
-            return self._loop.run(work)
-        except TfiError as error:
-            failure = error.with_traceback(None)
-        # raised anew outside the handler: a short traceback, without the loop's frames
-        raise failure
+    @property
+    def engine(self) -> Engine:
+        """What is at work on the loop, for what is built on a workspace."""
+        self.check_open()
+        return self._engine
 
     def latest(self, row: JobSnapshot) -> JobSnapshot:
         """Return the newest snapshot of the row's job."""
@@ -229,6 +184,10 @@ class Workspace:
 
     def subscribe(self, listener: Callable[[JobSnapshot], None]) -> Callable[[], None]:
         """Call `listener` with every change, on the loop's thread; return what ends it."""
+        if not callable(listener):
+            raise ArgumentError(
+                "must be callable", field="listener", hint="subscribe(lambda row: ...)"
+            )
         return self._engine.subscribe(listener)
 
     async def settled(self, row: JobSnapshot) -> None:
@@ -245,21 +204,46 @@ class Workspace:
         """Go on after an outage at once, and watch what an earlier kernel has left."""
         self.run(self._engine.resume())
 
-    @property
-    def closed(self) -> bool:
-        """True once it was closed, and in a forked child, which must open its own."""
-        return self._closed or os.getpid() != self._pid
-
     def close(self) -> None:
-        """End the watching, the connections and the local service. Jobs stay in the ledger."""
+        """End the watching, the connections and the local service. Jobs stay in the ledger.
+
+        Raises:
+            LedgerError: the ledger did not take what was left to write; the jobs' ids are named.
+        """
         if self.closed:
             return
         self._closed = True
-        atexit.unregister(self.close)
-        self._loop.run(self._aclose(), timeout_s=2 * self.settings.limits.close_grace_s)
-        if self.settings.embedded:
-            embedded.give_back(self.settings)
-        self._ledger.close()
+        atexit.unregister(self._close_at_exit)
+        failure = None
+        try:
+            self._loop.run(self._aclose(), self._longest_close_s())
+        except LedgerError as error:
+            failure = error.with_traceback(None)
+        finally:
+            self._previews.close()
+            if self.settings.embedded:
+                embedded.give_back(self.settings)
+            self._ledger.close()
+        if failure is not None:
+            raise failure
+
+    def _longest_close_s(self) -> float:
+        """The grace for answers, the one for the ledger, and some writes to a locked one."""
+        return 2 * self.settings.limits.close_grace_s + 4 * BUSY_TIMEOUT_S
+
+    def _close_at_exit(self) -> None:
+        try:
+            self.close()
+        except LedgerError as error:
+            _log.error("%s", error)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse pickling and copying: it holds connections, threads and a key.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("a workspace is neither pickled nor copied: call tfi.connect() there")
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -274,23 +258,22 @@ class Workspace:
         state = "closed workspace" if self.closed else "Workspace"
         return f"<{state} {self.settings.service_name}, key from {self.settings.api_key.source}>"
 
+    def _way(self, undo: ExitStack) -> http.AsyncBaseTransport | None:
+        """The way into the service of this process; None if it is reached over the network."""
+        if not self.settings.embedded:
+            return None
+        service = embedded.borrow(self.settings)
+        undo.callback(embedded.give_back, self.settings)
+        return http.asgi_transport(service.app)
+
     async def _aclose(self) -> None:
-        await self._engine.drain()
-        for future in tuple(self._outstanding):
-            future.cancel()
-        self.painter.close()
-        await self._engine.aclose()
+        try:
+            await self._engine.drain()
+        finally:
+            self._cancel_outstanding()
+            self.painter.close()
+            await self._engine.aclose()
 
     async def _watch_all(self, rows: list[JobSnapshot]) -> None:
         for row in rows:
             self._engine.watch(row)
-
-    def _check_open(self, work: Coroutine[Any, Any, Any] | None = None) -> None:
-        if not self.closed:
-            return
-        if work is not None:
-            work.close()
-        raise SettingsError(
-            "this workspace is closed",
-            hint="tfi.connect() opens another; tfi.job(id) takes a job up there",
-        )

@@ -1,0 +1,226 @@
+"""What becomes of submits where the service allows only so many a second.
+
+A raw asyncio server in a process of its own counts with a token bucket and answers 429 to what is
+too much, with `Retry-After: 1` or without. The package's client floods it with 64 workers, as a
+sweep does, each job submitted until it is taken. After a while the limit is lifted. Measured on the
+server's side:
+
+- steady state: the share of answers that are 429, and what was taken of what is allowed;
+- recovery: the time from the lifting to the first second at 0.85 of the speed without a limit,
+  which the same client has reached right before.
+
+    python benchmarks/rate_limited.py [--rate 100] [--burst 50] [--json PATH]     # about 100 s
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import math
+import sys
+import time
+from dataclasses import asdict, dataclass
+from itertools import count
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # also when run as a script
+
+from tfi_notebook import settings
+from tfi_notebook.api.client import AsyncClient
+from tfi_notebook.contract.payloads import build_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+
+DELAY_S = 0.02
+WORKERS = 64
+SETTLING_S, STEADY_S, FREE_S = 10.0, 20.0, 14.0
+WINDOW_S = 1.0
+RECOVERED = 0.85
+PAYLOAD = build_payload(
+    image_url="https://cdn.example.com/face.png",
+    audio_url="https://cdn.example.com/voice.mp3",
+    project_id="468ea7a0-66e1-4357-a760-236e54167f3e",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one run has shown."""
+
+    retry_after: bool
+    refused_share: float
+    of_allowed: float
+    free_jobs_per_s: float
+    recovered_after_s: float
+
+
+class Bucket:
+    """The service's counting, and its notes: (moment, taken) of every answer."""
+
+    def __init__(self, rate_per_s: float, burst: float) -> None:
+        self.rate_per_s, self.burst = rate_per_s, burst
+        self.tokens, self.since = burst, time.monotonic()
+        self.limited = False
+        self.retry_after = False
+        self.answers: list[tuple[float, bool]] = []
+
+    def take(self) -> bool:
+        """Take a token for one request, if there is one."""
+        now = time.monotonic()
+        self.tokens = min(self.burst, self.tokens + (now - self.since) * self.rate_per_s)
+        self.since = now
+        taken = not self.limited or self.tokens >= 1
+        if self.limited and taken:
+            self.tokens -= 1
+        self.answers.append((now, taken))
+        return taken
+
+
+class Service(asyncio.Protocol):
+    """Answers each POST after `DELAY_S`, with a job or with 429."""
+
+    numbers = count()
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer once the body is whole."""
+        self._buffer += data
+        head, found, body = self._buffer.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
+        if found and len(body) >= length:
+            self._buffer = body[length:]
+            asyncio.get_running_loop().call_later(DELAY_S, self._answer)
+
+    def _answer(self) -> None:
+        taken = self._bucket.take()
+        body = b'{"jobId":"job-%d","status":"queued"}' % next(self.numbers) if taken else b"{}"
+        status = b"202 Accepted" if taken else b"429 Too Many Requests"
+        extra = b"retry-after: 1\r\n" if self._bucket.retry_after and not taken else b""
+        head = b"HTTP/1.1 %s\r\n%scontent-length: %d\r\n\r\n" % (status, extra, len(body))
+        if not self._transport.is_closing():
+            self._transport.write(head + body)
+
+
+def serve(pipe: Connection, rate_per_s: float, burst: float) -> None:
+    """Run the service; obey (limited, retry_after) from the pipe, and hand over the notes."""
+    bucket = Bucket(rate_per_s, burst)
+
+    def obey() -> None:
+        bucket.limited, bucket.retry_after = pipe.recv()
+        pipe.send(bucket.answers)
+        bucket.answers = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Service(bucket), "127.0.0.1", 0, backlog=512)
+        loop.add_reader(pipe.fileno(), obey)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+@contextlib.contextmanager
+def running(rate_per_s: float, burst: float) -> Iterator[tuple[str, Connection]]:
+    """Run the service in a process of its own; give its base URL and the pipe to it."""
+    context = get_context("spawn")
+    pipe, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs, rate_per_s, burst), daemon=True)
+    process.start()
+    yield f"http://127.0.0.1:{pipe.recv()}", pipe
+    process.terminate()
+
+
+def command(pipe: Connection, *, limited: bool, retry_after: bool) -> list[tuple[float, bool]]:
+    """Switch the limit; return what was answered since the last switch."""
+    pipe.send((limited, retry_after))
+    answers: list[tuple[float, bool]] = pipe.recv()
+    return answers
+
+
+async def run(url: str, pipe: Connection, rate_per_s: float, *, retry_after: bool) -> Outcome:
+    """Flood the service: without a limit, with one, and without it again."""
+    limits = settings.Limits(
+        parallel_first=8, parallel_requests=WORKERS, submit_retry_s=600.0, retry_max_s=2.0
+    )
+    client = AsyncClient(settings.resolve("key", url, limits=limits))
+    going = True
+
+    async def work() -> None:
+        while going:
+            await client.create_job(PAYLOAD)
+
+    workers = [asyncio.create_task(work()) for _ in range(WORKERS)]
+    await asyncio.sleep(5.0)
+    free = command(pipe, limited=True, retry_after=retry_after)
+    await asyncio.sleep(SETTLING_S)
+    command(pipe, limited=True, retry_after=retry_after)
+    await asyncio.sleep(STEADY_S)
+    steady = command(pipe, limited=False, retry_after=retry_after)
+    lifted_at = time.monotonic()
+    await asyncio.sleep(FREE_S)
+    after = command(pipe, limited=False, retry_after=retry_after)
+    going = False
+    await asyncio.gather(*workers)
+    await client.aclose()
+    free_per_s = _taken(free, free[-1][0] - 3.0, free[-1][0]) / 3.0
+    taken = sum(ok for _, ok in steady)
+    return Outcome(
+        retry_after=retry_after,
+        refused_share=1 - taken / len(steady),
+        of_allowed=taken / (rate_per_s * STEADY_S),
+        free_jobs_per_s=free_per_s,
+        recovered_after_s=_recovery_s(after, lifted_at, RECOVERED * free_per_s),
+    )
+
+
+def _taken(answers: list[tuple[float, bool]], begin: float, end: float) -> int:
+    return sum(ok for at, ok in answers if begin <= at < end)
+
+
+def _recovery_s(answers: list[tuple[float, bool]], lifted_at: float, wanted_per_s: float) -> float:
+    for step in range(int((FREE_S - WINDOW_S) * 10)):
+        begin = lifted_at + step / 10
+        if _taken(answers, begin, begin + WINDOW_S) >= wanted_per_s * WINDOW_S:
+            return step / 10
+    return math.inf
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=float, default=100.0, help="requests per second allowed")
+    parser.add_argument("--burst", type=float, default=50.0)
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there as well")
+    given = parser.parse_args()
+    found = []
+    for retry_after in (False, True):
+        with running(given.rate, given.burst) as (url, pipe):
+            found.append(asyncio.run(run(url, pipe, given.rate, retry_after=retry_after)))
+        one = found[-1]
+        print(
+            f"{given.rate:.0f}/s, {'with' if retry_after else 'without'} Retry-After: "
+            f"{one.refused_share:.1%} refused (goal 5 %), {one.of_allowed:.2f} of what is allowed "
+            f"(goal 0.85), back after {one.recovered_after_s:.1f} s (goal 10) at "
+            f"{RECOVERED} of {one.free_jobs_per_s:.0f} jobs/s"
+        )
+    if given.json:
+        given.json.write_text(json.dumps([asdict(each) for each in found], indent=1))
+
+
+if __name__ == "__main__":
+    main()
