@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.helpers.puppet import film, puppet
-from tests.helpers.sounds import ESPEAK_EN, OTHER_VOICE, segments
+from tests.helpers.puppet import puppet
+from tests.helpers.sounds import OTHER_VOICE
+from tests.quality.conftest import spoken
 from tfi_notebook.errors import NoFaceError, NotAudioError, SourceError
-from tfi_notebook.local.renderer.speech import speech_track, viseme_track
-from tfi_notebook.media.audio import decode, energy
+from tfi_notebook.local.renderer.speech import speech_track
+from tfi_notebook.media.audio import decode
 from tfi_notebook.media.frames import write_video
 from tfi_notebook.quality.mouth import mouth_opening, mouth_track
 from tfi_notebook.quality.sync import SyncScore, correlate, lip_sync, pearson
@@ -22,22 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FPS = 25
-RATE_HZ = 44_100
-
-
-def spoken(path: Path, opening: NDArray[np.floating], *, late_s: float = 0.0) -> Path:
-    """Film the puppet with the espeak voice and this mouth."""
-    return film(path, opening, decode(ESPEAK_EN, RATE_HZ), RATE_HZ, late_s=late_s)
-
-
-@pytest.fixture(scope="module")
-def truth() -> NDArray[np.float32]:
-    return viseme_track(segments("espeak_en"), 7.805)[:, 0]
-
-
-@pytest.fixture(scope="module")
-def right(tmp_path_factory: pytest.TempPathFactory, truth: NDArray[np.float32]) -> Path:
-    return spoken(tmp_path_factory.mktemp("films") / "right.mp4", truth)
 
 
 # -- the arithmetic ------------------------------------------------------------------------
@@ -138,7 +123,7 @@ def test_a_mouth_that_comes_late_shows_its_lag(tmp_path: Path, truth: NDArray[np
 @pytest.mark.render
 def test_the_wrong_voice_scores_low(right: Path) -> None:
     mouth = mouth_track(right)
-    wrong = speech_track(decode(OTHER_VOICE), version=5, language="en")[:, 0]
+    wrong = speech_track(decode(OTHER_VOICE), version=5)[:, 0]
     score = correlate(wrong, mouth.opening, measured_rate_hz=mouth.fps)
     assert score.r < 0.35  # the best of 65 lags; chance alone gives some
     assert score.r_at_zero < 0.25
@@ -152,11 +137,10 @@ def test_a_still_picture_scores_nothing(tmp_path: Path, truth: NDArray[np.float3
 
 
 @pytest.mark.render
-def test_without_a_truth_the_file_s_own_loudness_is_the_measure(tmp_path: Path) -> None:
-    loudness = energy(decode(ESPEAK_EN))
-    follows = spoken(tmp_path / "loud.mp4", loudness)
-    assert lip_sync(follows).r > 0.7
-    assert abs(lip_sync(follows).lag_ms) < 30
+def test_without_a_truth_the_file_s_own_loudness_is_the_measure(loud_puppet: Path) -> None:
+    score = lip_sync(loud_puppet)
+    assert score.r > 0.7
+    assert abs(score.lag_ms) < 30
 
 
 @pytest.mark.render

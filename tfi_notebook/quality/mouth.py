@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfi_notebook.media.face import track_landmarks
 from tfi_notebook.media.frames import read_video, video_info
+from tfi_notebook.quality.landmarks import EYE_CORNERS, INNER_PAIRS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-# Numbers of MediaPipe's face mesh: middles of the inner lips, outer corners of the eyes.
-UPPER_LIP: Final = 13
-LOWER_LIP: Final = 14
-RIGHT_EYE: Final = 33
-LEFT_EYE: Final = 263
+
+UPPER_LIP, LOWER_LIP = INNER_PAIRS[4]  # the middles
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +49,7 @@ def mouth_track(video: Path) -> MouthTrack:
     """
     points = track_landmarks(read_video(video))[:, :, :2]
     lips = np.linalg.norm(points[:, UPPER_LIP] - points[:, LOWER_LIP], axis=1)
-    eyes = np.linalg.norm(points[:, RIGHT_EYE] - points[:, LEFT_EYE], axis=1)
+    eyes = np.linalg.norm(points[:, EYE_CORNERS[0]] - points[:, EYE_CORNERS[1]], axis=1)
     return MouthTrack(lips / eyes, video_info(video).fps)
 
 
