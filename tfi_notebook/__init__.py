@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         login,
         logout,
         mapping_fields,
+        preview,
         projects,
         resume,
         submit,
@@ -38,12 +39,16 @@ if TYPE_CHECKING:
     )
     from tfi_notebook.lifecycle.job import Job
     from tfi_notebook.lifecycle.workspace import Workspace
+    from tfi_notebook.sweeps.draws import choice, log_uniform, uniform, uniform_int
+    from tfi_notebook.sweeps.start import run
+    from tfi_notebook.sweeps.sweep import Sweep
     from tfi_notebook.widgets.panel import panel
 
 __version__ = "0.1.0"
 __all__ = [
     "Job",
     "JobStatus",
+    "Sweep",
     "TalkingVideoPayload",
     "TemplatePayload",
     "TfiError",
@@ -51,29 +56,41 @@ __all__ = [
     "asset",
     "build_payload",
     "build_template_payload",
+    "choice",
     "connect",
     "credits",
     "default_workspace",
     "job",
     "jobs",
+    "log_uniform",
     "login",
     "logout",
     "mapping_fields",
     "panel",
+    "preview",
     "projects",
     "resume",
+    "run",
     "submit",
+    "uniform",
+    "uniform_int",
     "unresolved",
 ]
 
 _HOME = {
     "Job": "lifecycle.job",
     "JobStatus": "contract.records",
+    "Sweep": "sweeps.sweep",
     "TalkingVideoPayload": "contract.payloads",
     "TemplatePayload": "contract.templates",
     "TfiError": "errors",
     "Workspace": "lifecycle.workspace",
+    "choice": "sweeps.draws",
+    "log_uniform": "sweeps.draws",
     "panel": "widgets.panel",
+    "run": "sweeps.start",
+    "uniform": "sweeps.draws",
+    "uniform_int": "sweeps.draws",
 }
 
 

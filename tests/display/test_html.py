@@ -161,3 +161,12 @@ def test_a_card_says_how_long_the_job_took() -> None:
     shape = Shape(card)
     assert "took 5 s · 1.2 MB" in shape.text
     assert ("a", ("href",)) in shape.tags
+
+
+def test_a_running_job_shows_its_share_as_a_bar_where_the_service_tells_it() -> None:
+    running = snapshot(progress=0.42)
+    for drawn in (html.job_card(running, NOW), html.board([running], now=NOW)):
+        assert "processing 42%" in drawn
+        assert "width:42%" in drawn
+    for other in (snapshot(), snapshot(progress=0.0, status=JobStatus.QUEUED)):
+        assert "width:" not in html.pill(other).replace("max-width", "")

@@ -125,8 +125,14 @@ def tag(text: str, tint: str) -> str:
 
 
 def pill(snapshot: JobSnapshot) -> str:
-    """Return the status as a coloured label."""
-    return tag(words.status_word(snapshot), _TINTS.get(snapshot.status, _GREY))
+    """Return the status as a coloured label, over a bar of the share done where that is told."""
+    tint = _TINTS.get(snapshot.status, _GREY)
+    label = tag(words.status_word(snapshot), tint)
+    if snapshot.status is not JobStatus.PROCESSING or snapshot.progress is None:
+        return label
+    share = min(max(snapshot.progress, 0.0), 1.0)
+    style = f"display:block;height:3px;border-radius:2px;background:rgb({tint});width:{share:.0%}"
+    return f'<span style="display:inline-block">{label}<span style="{style}"></span></span>'
 
 
 def badge(text: str) -> str:

@@ -75,7 +75,7 @@ class Follower:
         """
         self._task = asyncio.current_task()
         self._last_html = first.html if first else None
-        while self._paint():
+        while self.paint():
             await asyncio.sleep(self._interval_s)
             await self._news()
 
@@ -87,8 +87,11 @@ class Follower:
             pass
         self._wake.clear()
 
-    def _paint(self) -> bool:
-        """Draw once; return whether to go on. `active` falls before anything else can run."""
+    def paint(self) -> bool:
+        """Draw once; return whether to go on. `active` falls before anything else can run.
+
+        Called on the loop's thread.
+        """
         if self._closed:
             return False
         try:
@@ -173,6 +176,11 @@ class Painter:
         """Wake every output that is followed. Called on the loop's thread."""
         for follower in self._followers:
             follower.wake()
+
+    async def flush(self) -> None:
+        """Draw every output that is followed now: whoever saves a notebook may not wait."""
+        for follower in tuple(self._followers):
+            follower.paint()
 
     def close(self) -> None:
         """End the following of every output. Called on the loop's thread."""

@@ -7,26 +7,27 @@ import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import ipywidgets
 
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display import html, words
-from tfi_notebook.errors import PayloadError, TfiError
+from tfi_notebook.errors import ArgumentError, TfiError
 from tfi_notebook.http import redact
 from tfi_notebook.widgets.form import Form
 from tfi_notebook.widgets.look import Look, close_all
+from tfi_notebook.widgets.opening import badge_html, badge_words, first_values
 from tfi_notebook.widgets.results import Results
+from tfi_notebook.widgets.tabs import Tabs
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from concurrent.futures import Future
-    from decimal import Decimal
 
     from tfi_notebook.contract.payloads import TalkingVideoPayload
     from tfi_notebook.lifecycle.workspace import Workspace
     from tfi_notebook.widgets.source import SourceControl
+    from tfi_notebook.widgets.sweep_tab import SweepTab
 
 _log = logging.getLogger(__name__)
 
@@ -44,15 +45,20 @@ def panel(workspace: Workspace | None = None) -> Panel:
     Example:
         >>> tfi.panel()                                   # doctest: +SKIP
     """
-    if workspace is None:
-        from tfi_notebook.lifecycle.default import default_workspace  # noqa: PLC0415 - opens a ledger
+    from tfi_notebook.lifecycle.default import default_workspace  # noqa: PLC0415 - opens a ledger
+    from tfi_notebook.lifecycle.workspace import Workspace  # noqa: PLC0415 - the same
 
-        workspace = default_workspace()
-    return Panel(workspace)
+    known = default_workspace() if workspace is None else workspace
+    if not isinstance(known, Workspace):
+        raise ArgumentError("must be a Workspace", field="workspace", hint="tfi.panel() needs none")
+    known.check_open()
+    return Panel(known)
 
 
 class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no types
     """A form for one payload, its JSON, a Submit button, the newest video and a board of jobs.
+
+    With the tab "Sweep" the payload becomes the start of a sweep.
 
     Callbacks arrive on different threads in different kernel versions, and answers on the
     background loop's thread. So every callback takes one re-entrant lock, and does no more than
@@ -71,7 +77,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
         self._error_text = ""
         self._done_text = ""
         uploads = workspace.settings.takes_files
-        self.form = Form(self._look, _first_values(workspace), uploads=uploads)
+        self.form = Form(self._look, first_values(workspace), uploads=uploads)
         self.results = Results(workspace, self._look, self._guard)
         self._make_lines()
         super().__init__(self._arranged(), layout=self._look.block, _dom_classes=("tfi-panel",))
@@ -79,6 +85,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
         for source in self.form.sources:
             source.on_upload(self.upload)
         self.button.on_click(self._clicked)
+        self.tabs.turn(self, self._right, self.error_line)
         self._loading = self._in_background(self._load_account())
 
     # -- what a person or a test does ------------------------------------------------------
@@ -109,7 +116,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
             self._sending = True
             self._say_error("")
             self._check()
-        return self._in_background(self._send(payload))
+        return self._in_background(self._submit(payload))
 
     def upload(self, source: SourceControl, file_name: str, data: bytes) -> Future[None]:
         """Hand a file to the service and put its URL into the form; return at once.
@@ -125,6 +132,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
         """Take the panel off the page and listen no more. Jobs go on."""
         self._loading.cancel()  # a submit that is under way is left to end
         self.results.close()
+        self.tabs.close()
         close_all(self.children)
         super().close()
 
@@ -132,8 +140,8 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
 
     def _make_lines(self) -> None:
         valid = not self.form.problems()
-        self._badge_text = _badge_words(self._workspace, None)
-        self.badge = self._html("tfi-badge", _badge_html(self._badge_text))
+        self._badge_text = badge_words(self._workspace, None)
+        self.badge = self._html("tfi-badge", badge_html(self._badge_text))
         self.json = self._html("tfi-json", self._json_html(), self._look.group)
         self.reason = self._html("tfi-reason", html.quiet_line(self._reason(valid=valid)))
         self.error_line = self._html("tfi-error", "")
@@ -147,6 +155,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
             style=self._look.button_style,
             _dom_classes=("tfi-submit",),
         )
+        self.tabs = Tabs(self._look, self._guard, self._sweep_tab)
 
     def _html(self, name: str, text: str, layout: Any = None) -> ipywidgets.HTML:  # noqa: ANN401 - ipywidgets publishes no types
         look = self._look
@@ -158,8 +167,11 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
         look = self._look
         action = ipywidgets.HBox([self.button, self.reason], layout=look.row)
         right = [self.json, action, self.error_line, self.results.screen]
-        columns = [ipywidgets.VBox(part, layout=look.column) for part in (self.form.boxes, right)]
-        return [self.badge, ipywidgets.HBox(columns, layout=look.columns), self.results.board]
+        left, self._right = (
+            ipywidgets.VBox(part, layout=look.column) for part in (self.form.boxes, right)
+        )
+        columns = ipywidgets.HBox([left, self._right], layout=look.columns)
+        return [self.badge, self.tabs.switch, columns, self.results.board]
 
     # -- callbacks: any thread -------------------------------------------------------------
 
@@ -167,9 +179,16 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
         with self._guard:
             self._done_text = ""
             self._check()
+            self.tabs.changed()
 
     def _clicked(self, _: object) -> None:
         self.submit()
+
+    def _sweep_tab(self) -> SweepTab:
+        from tfi_notebook.widgets.sweep_tab import SweepTab  # noqa: PLC0415 - made when opened
+
+        start = self._in_background
+        return SweepTab(self._workspace, self._look, self._guard, self.form.check, start)
 
     def _check(self) -> None:
         """Bring messages, JSON, button and reason in line with what is entered."""
@@ -207,7 +226,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
             _log.exception("the panel failed")
             self._fail(TfiError(redact(f"{type(error).__name__}: {error}"), hint="see the log"))
 
-    async def _send(self, payload: TalkingVideoPayload) -> None:
+    async def _submit(self, payload: TalkingVideoPayload) -> None:
         begun = time.time()
         try:
             job = await self._workspace.submit_async(payload)
@@ -248,8 +267,8 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
         if not self._workspace.settings.local:
             amount = await self._workspace.credits_async()
             with self._guard:
-                self._badge_text = _badge_words(self._workspace, amount)
-                self.badge.value = _badge_html(self._badge_text)
+                self._badge_text = badge_words(self._workspace, amount)
+                self.badge.value = badge_html(self._badge_text)
 
     # -- lines -----------------------------------------------------------------------------
 
@@ -276,21 +295,3 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
         bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**options) or {})
         static = self.badge.value + self.form.snapshot_html() + self.results.drawing().html
         return bundle | {"text/html": static, "text/plain": repr(self)}
-
-
-def _first_values(workspace: Workspace) -> dict[str, Any]:
-    """Locally the samples are filled in; on the live API three fields wait for the user."""
-    try:
-        return workspace.build_payload().body()
-    except PayloadError:
-        return {}
-
-
-def _badge_words(workspace: Workspace, amount: Decimal | None) -> str:
-    known = workspace.settings
-    host = "" if known.embedded else urlsplit(known.base_url).netloc
-    return words.service_badge(local=known.local, host=host, credit=amount)
-
-
-def _badge_html(text: str) -> str:
-    return html.root(f"<b>AI talking video</b> {html.badge(text)}")

@@ -1,0 +1,281 @@
+"""Adaptive search: finds what is good, pays for each payload once, and goes on after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.helpers.fake_api import ScriptedApi
+from tests.helpers.faulty_server import FaultyServer, reply
+from tests.helpers.payloads import good_payload
+from tfi_notebook import settings
+from tfi_notebook.errors import ArgumentError, SweepError, WaitTimeoutError
+from tfi_notebook.lifecycle.workspace import Workspace
+from tfi_notebook.sweeps.draws import choice, log_uniform, uniform, uniform_int
+from tfi_notebook.sweeps.sweep import Sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tfi_notebook.contract.snapshot import JobSnapshot
+    from tfi_notebook.lifecycle.job import Job
+    from tfi_notebook.sweeps.search import Search
+
+pytest.importorskip("optuna", reason="needs the extra search")
+pytest.importorskip("pandas", reason="needs the extra data")
+
+WAIT_S = 60.0
+QUICK = settings.Limits(poll_first_s=0.02, poll_max_s=0.05)
+
+
+@pytest.fixture
+def api() -> ScriptedApi:
+    return ScriptedApi(statuses=["SUCCESS"])
+
+
+@pytest.fixture
+def live(api: ScriptedApi, tmp_path: Path) -> Iterator[Workspace]:
+    with FaultyServer(api) as server:
+        api.base_url = server.url
+        with connected(server.url, tmp_path) as workspace:
+            yield workspace
+
+
+def connected(url: str, folder: Path) -> Workspace:
+    known = settings.resolve("k", url, local=False, outputs=folder / "videos", limits=QUICK)
+    return Workspace(known)
+
+
+def near_30(job: Job) -> float:
+    return -abs(float(job.payload["iteration_count"]) - 30)
+
+
+def search(
+    workspace: Workspace, objective: Any = near_30, max_in_flight: Any = 4, **more: Any
+) -> Search:
+    given: dict[str, Any] = {"iteration_count": uniform_int(5, 50), "confirm": True}
+    return Sweep.search(
+        good_payload(), objective, workspace=workspace, max_in_flight=max_in_flight, **given | more
+    )
+
+
+def test_a_search_finds_a_good_point_with_few_jobs(live: Workspace, api: ScriptedApi) -> None:
+    found = search(live, n_trials=25).wait(WAIT_S)
+    assert abs(found.best["iteration_count"] - 30) <= 3
+    trials = found.trials()
+    assert list(trials) == ["trial", "iteration_count", "near_30", "state", "problem"]
+    assert len(trials) == 25
+    assert set(trials["state"]) == {"done"}
+    assert len(api.bodies) == trials["iteration_count"].nunique() <= 25
+    assert good_payload().replace(**found.best).iteration_count == found.best["iteration_count"]
+
+
+def test_jobs_run_side_by_side_and_never_more_than_allowed(live: Workspace) -> None:
+    open_keys: set[str] = set()
+    most = 0
+
+    def count(row: JobSnapshot) -> None:
+        nonlocal most
+        (open_keys.discard if row.status.is_final else open_keys.add)(row.key)
+        most = max(most, len(open_keys))
+
+    live.subscribe(count)
+    search(live, n_trials=12, max_in_flight=3).wait(WAIT_S)
+    assert 2 <= most <= 3
+
+
+def test_a_known_payload_is_told_without_a_job(live: Workspace, api: ScriptedApi) -> None:
+    measured = []
+
+    def noted(job: Job) -> float:
+        measured.append(job.key)
+        return near_30(job)
+
+    found = search(live, noted, n_trials=12, iteration_count=[10, 20], max_in_flight=1)
+    assert found.wait(WAIT_S).trials()["noted"].isin([-10.0, -20.0]).sum() == 12
+    assert len(api.bodies) == len(measured) == 2
+    again = search(live, n_trials=6, iteration_count=[20], name="other").wait(WAIT_S)
+    assert again.trials()["near_30"].tolist() == [-10.0] * 6
+    assert len(api.bodies) == 2
+
+
+def test_columns_of_the_results_are_objectives_with_their_direction(live: Workspace) -> None:
+    found = search(live, "credits", n_trials=3).wait(WAIT_S)
+    assert found.trials()["credits"].tolist() == [12.5] * 3
+    assert found._seeker.goals.directions == ("minimize",)
+
+
+def test_several_objectives_have_a_front_and_no_best(live: Workspace) -> None:
+    found = search(live, ("credits", "queue_s"), n_trials=4).wait(WAIT_S)
+    assert set(found.front()["trial"]) <= set(found.trials()["trial"])
+    with pytest.raises(SweepError, match="no trial is best in all"):
+        _ = found.best
+
+
+def test_what_cannot_be_measured_is_a_failed_trial_with_a_reason(live: Workspace) -> None:
+    pytest.importorskip("cv2", reason="measures the videos")
+    found = search(live, "lip_sync", n_trials=2).wait(WAIT_S)  # these videos are none
+    assert set(found.trials()["state"]) == {"failed"}
+    assert "lip_sync cannot be told" in found.trials()["problem"][0]
+    with pytest.raises(SweepError, match="no trial has ended well"):
+        _ = found.best
+
+
+def test_failed_and_refused_jobs_are_failed_trials(live: Workspace, api: ScriptedApi) -> None:
+    api.statuses[:] = ["FAILED"]
+    found = search(live, n_trials=2).wait(WAIT_S)
+    assert set(found.trials()["state"]) == {"failed"}
+    api.answers["POST"] = reply(422, {"message": "no <b>such</b> project"})
+    refused = search(live, n_trials=4, name="refused").wait(WAIT_S)
+    assert "no <b>such</b> project" in refused.trials()["problem"].str.cat()
+    shown = refused._repr_mimebundle_()["text/html"]
+    assert "<b>such" not in shown
+
+
+def test_a_wrong_point_is_a_failed_trial_and_sends_nothing(
+    live: Workspace, api: ScriptedApi
+) -> None:
+    found = search(live, n_trials=3, iteration_count=[-5]).wait(WAIT_S)
+    assert set(found.trials()["state"]) == {"failed"}
+    assert "iteration_count" in found.trials()["problem"][0]
+    assert api.bodies == []
+
+
+def test_the_budget_ends_the_search_and_the_next_call_goes_on(
+    live: Workspace, api: ScriptedApi
+) -> None:
+    known = {"n_trials": 10, "max_in_flight": 1, "name": "poor", "iteration_count": [10]}
+    known["dynamic_scale"] = uniform(0.5, 1.5)  # what a job costs does not depend on it
+    found = search(live, **known, budget_credits=30).wait(WAIT_S)
+    assert len(api.bodies) == 2  # 12.5 credits each
+    assert "budget" in found.reason
+    assert "budget" in repr(found)
+    more = search(live, **known, budget_credits=1000).wait(WAIT_S)
+    assert len(more.trials()) == 10
+    assert more.reason == ""
+    assert len(api.bodies) == 10
+
+
+def test_an_error_of_the_function_ends_the_search_and_costs_nothing_twice(
+    live: Workspace, api: ScriptedApi
+) -> None:
+    def broken(job: Job) -> float:
+        return 1 / 0 if fails else near_30(job)
+
+    fails = True
+    with pytest.raises(ZeroDivisionError):
+        search(live, broken, n_trials=4).wait(WAIT_S)
+    paid = len(api.bodies)
+    fails = False
+    found = search(live, broken, n_trials=4).wait(WAIT_S)
+    assert len(found.trials()) == 4
+    assert len(api.bodies) == found.trials()["iteration_count"].nunique()
+    assert paid >= 1
+
+
+def test_the_live_api_needs_a_confirmation(live: Workspace, api: ScriptedApi) -> None:
+    with pytest.raises(SweepError, match="up to 7 paid jobs") as caught:
+        search(live, n_trials=7, confirm=False)
+    assert "confirm=True" in caught.value.hint
+    assert api.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"iteration_cout": [5]}, "iteration_count"),
+        ({"iteration_count": [[5]]}, "texts, numbers or flags"),
+        ({"n_trials": 0}, "n_trials"),
+        ({"max_in_flight": 1.5}, "max_in_flight"),
+        ({"budget_credits": -1}, "budget_credits"),
+        ({"objective": "version"}, "more or less of 'version'"),
+        ({"objective": ()}, "objective"),
+    ],
+)
+def test_what_cannot_be_searched_is_told(live: Workspace, wrong: Any, match: str) -> None:
+    with pytest.raises((ArgumentError, SweepError), match=match):
+        search(live, **wrong)
+
+
+def test_a_name_stands_for_one_search(live: Workspace) -> None:
+    search(live, n_trials=1, name="mine").wait(WAIT_S)
+    with pytest.raises(SweepError, match="another payload, objective or range"):
+        search(live, n_trials=1, name="mine", iteration_count=uniform_int(5, 40))
+
+
+def test_every_kind_of_range_is_searched(live: Workspace, api: ScriptedApi) -> None:
+    ranges = {
+        "dynamic_scale": uniform(0.5, 1.5),
+        "expand_ratio": log_uniform(0.1, 1.0),
+        "version": choice([5, 6]),
+    }
+    search(live, n_trials=3, **ranges).wait(WAIT_S)
+    for body in api.bodies:
+        assert 0.5 <= float(str(body["dynamic_scale"])) <= 1.5
+        assert 0.1 <= float(str(body["expand_ratio"])) <= 1.0
+        assert body["version"] in {5, 6}
+
+
+def test_waiting_has_a_limit_and_stop_ends_the_search(live: Workspace, api: ScriptedApi) -> None:
+    api.statuses[:] = ["QUEUED"]
+    running = search(live, n_trials=50)
+    with pytest.raises(WaitTimeoutError, match="not done after"):
+        running.wait(0.2)
+    assert running.stop().reason == "stopped"
+    assert len(api.bodies) <= 4
+
+
+def test_a_search_goes_on_after_its_workspace_was_closed(api: ScriptedApi, tmp_path: Path) -> None:
+    api.statuses[:] = ["QUEUED", "STARTED", "SUCCESS"]
+    with FaultyServer(api) as server:
+        api.base_url = server.url
+        with connected(server.url, tmp_path) as first:
+            begun = search(first, n_trials=8, name="mine")
+            with pytest.raises(WaitTimeoutError):
+                begun.wait(0.2)
+        with connected(server.url, tmp_path) as second:
+            found = search(second, n_trials=8, name="mine").wait(WAIT_S)
+            assert len(found.trials()) == 8
+    counts = [body["iteration_count"] for body in api.bodies]
+    assert len(set(counts)) == len(counts)
+
+
+KERNEL = """
+import sys
+from pathlib import Path
+from tests.sweeps.test_search import connected, search
+workspace = connected(sys.argv[1], Path(sys.argv[2]))
+found = search(workspace, n_trials=12, name="long").wait(60)
+print((found.trials()["state"] != "under way").sum(), flush=True)
+"""
+
+
+def kernel(url: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", KERNEL, url, str(folder)], text=True, stdout=subprocess.PIPE
+    )
+
+
+def test_killed_and_taken_up_in_a_new_kernel_nothing_is_paid_twice(tmp_path: Path) -> None:
+    api = ScriptedApi(statuses=["QUEUED", "STARTED", "STARTED", "SUCCESS"])
+    with FaultyServer(api) as server:
+        api.base_url = server.url
+        first = kernel(server.url, tmp_path)
+        deadline = time.monotonic() + WAIT_S
+        while len(api.bodies) < 5 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(first.pid, signal.SIGKILL)
+        first.communicate()
+        begun = len(api.bodies)
+        second = kernel(server.url, tmp_path)
+        assert second.communicate(timeout=WAIT_S)[0].strip() == "12"
+    counts = [body["iteration_count"] for body in api.bodies]
+    assert 5 <= begun < len(counts) <= 12
+    assert len(set(counts)) == len(counts)

@@ -1,0 +1,1 @@
+"""Many jobs over a few fields: planned, run, compared."""

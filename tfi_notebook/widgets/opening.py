@@ -1,0 +1,34 @@
+"""What a panel shows before anything is entered: the service, and the first values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tfi_notebook.display import html, words
+from tfi_notebook.errors import PayloadError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from tfi_notebook.lifecycle.workspace import Workspace
+
+
+def first_values(workspace: Workspace) -> dict[str, Any]:
+    """Locally the samples are filled in; on the live API three fields wait for the user."""
+    try:
+        return workspace.build_payload().body()
+    except PayloadError:
+        return {}
+
+
+def badge_words(workspace: Workspace, amount: Decimal | None) -> str:
+    """Name the service, with the credits once they are known."""
+    known = workspace.settings
+    host = "" if known.embedded else urlsplit(known.base_url).netloc
+    return words.service_badge(local=known.local, host=host, credit=amount)
+
+
+def badge_html(text: str) -> str:
+    """Return the title of the panel with the badge of its service."""
+    return html.root(f"<b>AI talking video</b> {html.badge(text)}")
