@@ -258,6 +258,16 @@ def test_what_is_in_flight_counts_against_the_budget(api: HeldApi, workspace: Wo
     assert (api.made, run.state) == (3, "paused")
 
 
+def test_a_job_of_a_new_class_is_not_tried_where_it_could_pass_the_budget(
+    api: HeldApi, workspace: Workspace
+) -> None:
+    api.allowed = ALL
+    sweep = Sweep(good_payload(), workspace=workspace, version=[4, 5, 6])
+    run = sweep.run(confirm=True, budget_credits=30).wait(WAIT_S)
+    assert (api.made, run.state, run.spent_credits) == (2, "paused", Decimal(25))
+    assert "its price is not known" in run.reason
+
+
 def test_a_service_that_tells_no_cost_cannot_be_kept_within_a_budget(
     api: HeldApi, workspace: Workspace
 ) -> None:

@@ -48,6 +48,11 @@ class Prices:
         seen = self._seen.get(class_of(body))
         return median(seen) if seen else None
 
+    @property
+    def highest(self) -> Decimal:
+        """The most that a job of any class has cost, in credits; 0 if no cost is known."""
+        return max((max(seen) for seen in self._seen.values()), default=Decimal(0))
+
     def learn(self, body: Mapping[str, Any], credits_used: Decimal) -> None:
         """Take note of what a job has cost."""
         self._learn(class_of(body), credits_used)

@@ -70,9 +70,9 @@ class Purse:
         if self.budget_credits is None:
             return ""
         price = self.expected(body)
-        if price is None:
-            return self._probe_hindrance(waits=waits)
         committed = self.spent + sum((each or NOTHING for each in at_risk), NOTHING)
+        if price is None:
+            return self._probe_hindrance(self.budget_credits - committed, waits=waits)
         if committed + price <= self.budget_credits:
             return ""
         return (
@@ -80,11 +80,16 @@ class Purse:
             f"({price:,} after {committed:,} spent or in flight)"
         )
 
-    def _probe_hindrance(self, *, waits: bool) -> str:
+    def _probe_hindrance(self, left: Decimal, *, waits: bool) -> str:
         """Without history one job at a time goes ahead, until its class has a price."""
         if self._silent:
             return "the service does not tell what jobs cost, so that no budget can be kept"
         if waits:
             return "no history yet of such jobs: one at a time goes ahead to learn the price"
-        spent = self.budget_credits is not None and self.spent >= self.budget_credits
-        return f"the budget of {self.budget_credits:,} credits is spent" if spent else ""
+        highest = self._known.highest
+        if left > NOTHING and left >= highest:
+            return ""
+        return (
+            f"the budget of {self.budget_credits:,} credits may not cover the next job: {left:,} "
+            f"are left, its price is not known, and jobs have cost up to {highest:,}"
+        )
