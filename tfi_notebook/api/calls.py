@@ -105,6 +105,11 @@ class Caller:
         self._looks = 0
         self.watch = OutageWatch(limits, self._look)
 
+    @property
+    def is_free(self) -> bool:
+        """True while a request that comes now is sent at once."""
+        return self.watch.outage is None and self._limiter.is_free
+
     async def read(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         """Send a GET, repeat it where that helps, and return the last answer.
 

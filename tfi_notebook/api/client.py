@@ -78,6 +78,11 @@ class AsyncClient:
         """Since when, how often and why the service fails; None while it counts as up."""
         return self._caller.watch.outage
 
+    @property
+    def is_free(self) -> bool:
+        """True while a request that comes now is sent at once, without standing in line."""
+        return self._caller.is_free
+
     async def available(self, timeout_s: float | None = None) -> None:
         """Wait while the service counts as down; return at once while it counts as up.
 

@@ -80,6 +80,11 @@ class Limiter:
             self._give_back()
 
     @property
+    def is_free(self) -> bool:
+        """True while whoever comes now goes at once."""
+        return not (self._waiting or self.held_s) and self._under_way < self._limit.slots
+
+    @property
     def held_s(self) -> float:
         """Time in s in which nobody may go, 0 or more."""
         return max(0.0, self._not_before - self._clock())

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from tfi_notebook.contract.links import kept_body
+from tfi_notebook.contract.model import fingerprint
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.contract.snapshot import JobSnapshot
 from tfi_notebook.errors import (
@@ -140,8 +141,10 @@ class Submitter:
         turn = Turn(
             self._ledger, self._feed, intent, self._check_open, force=force, replaces=replaces
         )
-        if not force and (earlier := self._ledger.submitted(intent.service, intent.fingerprint)):
-            return earlier  # without standing in line, and while the service is down
+        if not force and not self._client.is_free:  # else the turn comes, and looks, at once
+            earlier = self._ledger.submitted(intent.service, intent.fingerprint)
+            if earlier is not None:
+                return earlier  # without standing in line, and while the service is down
         sending = asyncio.create_task(self._send(payload, turn))
         self._under_way.add(sending)
         sending.add_done_callback(self._under_way.discard)
@@ -181,12 +184,13 @@ class Submitter:
                     await self._ledger.transact(life.sustain)
 
     def _intent(self, payload: Payload) -> JobSnapshot:
+        body = kept_body(payload.body())
         return JobSnapshot(
             key=_new_key(),
             service=self._settings.service_name,
             local=self._settings.local,
-            fingerprint=payload.fingerprint,
-            body=kept_body(payload.body()),
+            fingerprint=fingerprint(body),
+            body=body,
             status=JobStatus.INTENT,
             created_at=time.time(),
         )
