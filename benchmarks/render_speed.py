@@ -1,30 +1,50 @@
 """How long the local renderer takes, in parts of the voice's own duration.
 
 Renders the sample portrait with a 10 s voice (the sample voice, repeated and cut), each version and
-way in turn, `ROUNDS` times interleaved, and prints the best and the median of wall time ÷ duration.
+way in turn, `ROUNDS` times interleaved, and prints the best and the median of wall time / duration,
+the CPU time per frame, and that as a multiple of what encoding alone costs (the conversion of a
+frame and x264, on frames of a finished video). The language is German, so that no recogniser of
+English phones takes part, installed or not.
 
-Usage: `python benchmarks/render_speed.py [--rounds 3] [--size 400]`
+Usage: `python benchmarks/render_speed.py [--rounds 3] [--size 400] [--versions 4 5 6]`
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import resource
 import statistics
+import sys
 import tempfile
 import time
 import wave
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
+import av
 import numpy as np
 
 from tfi_notebook.local.renderer.render import RenderOptions, render
 from tfi_notebook.media.audio import ANALYSIS_RATE_HZ, decode
+from tfi_notebook.media.video import h264_stream, read_video, yuv_frame
 from tfi_notebook.samples import PORTRAIT, VOICE
 
 DURATION_S = 10
+FPS = 25
 PROCESSES = 2
+ENCODED_FRAMES = 50
+
+
+@dataclass
+class Times:
+    """What one case took, round by round."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
 
 
 def main() -> int:
@@ -32,37 +52,68 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", type=int, default=400)
+    parser.add_argument("--versions", type=int, nargs="+", default=[4, 5, 6])
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool,
     ):
         voice = ten_seconds(Path(folder) / "voice.wav")
-        measure(voice, pool, arguments.rounds, arguments.size)
+        measure(voice, pool, arguments)
     return 0
 
 
-def measure(voice: Path, pool: Executor, rounds: int, size: int) -> None:
+def measure(voice: Path, pool: Executor, arguments: argparse.Namespace) -> None:
     """Render every case in turn, `rounds` times, and print a line for each."""
-    ways: dict[str, Executor | None] = {"1 process": None, f"{PROCESSES} processes": pool}
-    cases = [(version, way) for version in (4, 5, 6) for way in ways]
-    factors: dict[tuple[int, str], list[float]] = {case: [] for case in cases}
+    ways: dict[str, Executor | None] = {"threads": None, f"{PROCESSES} processes": pool}
+    times = {(version, way): Times() for version in arguments.versions for way in ways}
+    encoding_ms: list[float] = []
     render_once(voice, RenderOptions(output_size=64), pool)  # starts the processes
-    for _ in range(rounds):
-        for version, way in cases:
-            options = RenderOptions(version=version, output_size=size)
-            factors[version, way].append(render_once(voice, options, ways[way]) / DURATION_S)
-    print(f"{size} px, {DURATION_S} s voice, 10 iterations: wall time / duration, {rounds} rounds")
-    for (version, way), values in factors.items():
-        median = statistics.median(values)
-        print(f"version {version}, {way:11}: best {min(values):.2f}, median {median:.2f}")
+    for _ in range(arguments.rounds):
+        for (version, way), taken in times.items():
+            options = RenderOptions(version=version, output_size=arguments.size, language="de")
+            wall_s, cpu_s = render_once(voice, options, ways[way])
+            taken.wall.append(wall_s / DURATION_S)
+            taken.cpu_ms.append(1000 * cpu_s / (DURATION_S * FPS))
+        encoding_ms.append(encode_alone(voice.with_suffix(".mp4")))
+    alone_ms = statistics.median(encoding_ms)
+    print(f"{arguments.size} px, {DURATION_S} s voice, 10 iterations, {arguments.rounds} rounds")
+    print(f"encoding alone: {alone_ms:.1f} ms of CPU per frame")
+    for (version, way), taken in times.items():
+        cpu = f"{statistics.median(taken.cpu_ms):5.1f} ms" if way == "threads" else "not seen"
+        ratio = statistics.median(taken.cpu_ms) / alone_ms
+        more = f" = {ratio:.1f} x encoding" if way == "threads" else ""
+        best, median = min(taken.wall), statistics.median(taken.wall)
+        print(f"version {version}, {way:11}: wall / duration best {best:.2f}, "
+              f"median {median:.2f}; CPU per frame {cpu}{more}")  # fmt: skip
+    print(f"peak memory of this process: {peak_mb():.0f} MB")
 
 
-def render_once(voice: Path, options: RenderOptions, executor: Executor | None) -> float:
-    """Render one video and return the wall time in s."""
-    begun = time.perf_counter()
+def render_once(
+    voice: Path, options: RenderOptions, executor: Executor | None
+) -> tuple[float, float]:
+    """Render one video; return the wall time and this process's CPU time in s."""
+    begun, cpu = time.perf_counter(), time.process_time()
     render(PORTRAIT, voice, voice.with_suffix(".mp4"), options, executor=executor)
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, time.process_time() - cpu
+
+
+def encode_alone(video: Path) -> float:
+    """Return the CPU time in ms of converting and encoding one frame of a finished video."""
+    frames = list(islice(read_video(video), ENCODED_FRAMES))
+    begun = time.process_time()
+    with av.open(io.BytesIO(), "w", format="mp4") as container:
+        stream = h264_stream(container, FPS, frames[0].shape[1], frames[0].shape[0])
+        for index, frame in enumerate(frames):
+            container.mux(stream.encode(yuv_frame(frame, index)))
+        container.mux(stream.encode(None))
+    return 1000 * (time.process_time() - begun) / len(frames)
+
+
+def peak_mb() -> float:
+    """Return the largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def ten_seconds(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Phone alphabets to visemes: espeak-ng's mnemonics and the CMU dictionary's.
+"""espeak-ng's phoneme mnemonics to visemes.
 
 The visemes are the keys of `tfi_notebook.local.renderer.speech.VISEMES`.
 """
@@ -6,29 +6,6 @@ The visemes are the keys of `tfi_notebook.local.renderer.speech.VISEMES`.
 from __future__ import annotations
 
 from typing import Final
-
-# CMU phones as pocketsphinx names them (no stress marks).
-CMU_VISEMES: Final[dict[str, str]] = {
-    phone: viseme
-    for viseme, phones in {
-        "sil": "SIL +NSN+",
-        "PBM": "P B M",
-        "FV": "F V",
-        "TDN": "T D N L DH TH",
-        "S": "S Z",
-        "KG": "K G NG",
-        "IY": "Y IH IY",
-        "H": "HH",
-        "SH": "SH ZH CH JH",
-        "R": "R ER",
-        "UW": "W UH UW",
-        "AA": "AA AE AY AW",
-        "AX": "AH +SPN+",
-        "EH": "EH EY",
-        "OH": "AO OW OY",
-    }.items()
-    for phone in phones.split()
-}
 
 # espeak-ng: what a mnemonic begins with decides; the longer beginnings are asked first.
 _ESPEAK_PAIRS: Final[dict[str, str]] = {

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import av
 import numpy as np
 
-from tools.phones import CMU_VISEMES, espeak_viseme
+from tfi_notebook.local.renderer.phones import CMU_VISEMES
+from tools.phones import espeak_viseme
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -36,7 +36,7 @@ from tfi_notebook.local.renderer.speech import (
     viseme_track,
     with_context,
 )
-from tfi_notebook.media.audio import decode
+from tfi_notebook.media.audio import decode, hear
 from tfi_notebook.quality.sync import pearson
 from tools.make_samples import TESTS_DATA, VOICE_WAV
 from tools.speech_truth import RATE_HZ, Espeak, Segment, align, pico
@@ -109,7 +109,7 @@ def training_rows(
         track = viseme_track(segments, len(samples) / RATE_HZ)
         for _ in range(copies):
             heard, seen = disturbed(samples, track, rng)
-            features = net_features(heard)
+            features = net_features(hear([heard]))
             rows = np.arange(0, min(len(features), len(seen)), setting.every)
             inputs.append(with_context(features, rows))
             targets.append(seen[rows])
@@ -223,7 +223,7 @@ def recorded(sound: Path, visemes: Path) -> tuple[Floats, list[Segment]]:
 def answered(net: dict[str, NDArray[np.generic]], samples: Floats) -> Floats:
     """Return the bare net's answer (T, 5), without the closing in silence."""
     stored = {name: np.asarray(values, np.float32) for name, values in net.items()}
-    features = net_features(samples)
+    features = net_features(hear([samples]))
     hidden = (with_context(features, np.arange(len(features))) - stored["mu"]) / stored["sd"]
     for layer in "01":
         hidden = np.maximum(hidden @ stored[f"w{layer}"] + stored[f"b{layer}"], np.float32(0.0))

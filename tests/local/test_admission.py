@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
+import wave
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +13,17 @@ from tests.helpers.faulty_server import FaultyServer, reply
 from tests.helpers.pictures import one_colour_png
 from tests.helpers.sounds import tone, wav
 from tests.local.conftest import Caller, face_png, sample_body, voice_wav
+from tfi_notebook import samples
 from tfi_notebook.contract.payloads import TalkingVideoPayload
 from tfi_notebook.errors import NoFaceError
-from tfi_notebook.local import sources
-from tfi_notebook.local.sources import Admission
+from tfi_notebook.local.checks import MAX_BYTES, look
+from tfi_notebook.local.sources import Admission, Admitted
 from tfi_notebook.media.frames import encode_png
 from tfi_notebook.settings import LOCAL_BASE_URL
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tfi_notebook.local.store import Store
 
 
@@ -77,16 +82,31 @@ def test_a_bad_sound_is_refused(caller: Caller, store: Store, data: bytes, code:
     assert (body["code"], body["field"]) == (code, "audio_url")
 
 
+@pytest.mark.parametrize(
+    ("field", "name", "code"),
+    [
+        ("image_url", "0" * 64 + ".png", "picture_too_large"),
+        ("audio_url", "1" * 64 + ".wav", "audio_too_long"),
+    ],
+)
 def test_a_file_over_the_limit_is_refused(
-    caller: Caller, store: Store, monkeypatch: pytest.MonkeyPatch
+    caller: Caller, store: Store, field: str, name: str, code: str
 ) -> None:
-    monkeypatch.setattr(sources, "PICTURE_MAX_BYTES", 100)
-    monkeypatch.setattr(sources, "SOUND_MAX_BYTES", 100)
-    picture = refusal(caller, store)
-    assert (picture["code"], picture["field"]) == ("picture_too_large", "image_url")
-    monkeypatch.setattr(sources, "PICTURE_MAX_BYTES", 10_000_000)
-    sound = refusal(caller, store, image_url=caller.upload(face_png(), "face.png"))
-    assert (sound["code"], sound["field"]) == ("audio_too_long", "audio_url")
+    with (store.root / "assets" / name).open("wb") as sparse:
+        sparse.truncate(MAX_BYTES[field] + 1)
+    body = refusal(caller, store, **{field: f"{LOCAL_BASE_URL}/assets/{name}"})
+    assert (body["code"], body["field"]) == (code, field)
+    assert f"larger than {MAX_BYTES[field]:,} bytes" in body["message"][0]
+
+
+def test_a_sound_of_more_than_fifteen_minutes_is_refused(caller: Caller, store: Store) -> None:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
+        sound.setparams((1, 1, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes([128, 160]) * (4000 * 901))
+    body = refusal(caller, store, audio_url=caller.upload(buffer.getvalue(), "long.wav"))
+    assert (body["code"], body["field"]) == ("audio_too_long", "audio_url")
+    assert "longer than 900 s" in body["message"][0]
 
 
 def test_an_unreachable_url_is_refused(caller: Caller, store: Store) -> None:
@@ -121,20 +141,18 @@ def test_the_first_of_two_bad_files_is_told(caller: Caller, store: Store) -> Non
 
 
 def test_jobs_of_one_sweep_fetch_and_check_their_files_once(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store,
 ) -> None:
     looks: list[str] = []
-    check = sources.check_picture
 
-    def counted(path: Any) -> None:
-        looks.append(path.name)
-        check(path)
+    def counted(path: Path, field: str) -> dict[str, Any]:
+        looks.append(field)
+        return look(path, field)
 
-    monkeypatch.setitem(sources._CHECKS, "image_url", counted)
     files = {"/face.png": face_png(), "/voice.wav": wav(tone(0.5))}
 
-    async def submit_many(url: str) -> set[tuple[str, str]]:
-        admission = Admission(store, base_url=LOCAL_BASE_URL, allow_private_urls=True)
+    async def submit_many(url: str) -> set[Admitted]:
+        admission = Admission(store, base_url=LOCAL_BASE_URL, allow_private_urls=True, look=counted)
         payload = TalkingVideoPayload(
             **sample_body(image_url=f"{url}/face.png", audio_url=f"{url}/voice.wav")
         )
@@ -143,9 +161,10 @@ def test_jobs_of_one_sweep_fetch_and_check_their_files_once(
     with FaultyServer(lambda _method, path, _body: reply(200, files[path])) as server:
         admitted = asyncio.run(submit_many(server.url))
         assert sorted(head.split()[1] for head in server.requests) == sorted(files)
-    assert len(admitted) == 1
-    assert len(looks) == 1
-    for asset in admitted.pop():
+    assert sorted(looks) == ["audio_url", "image_url"]
+    (found,) = admitted
+    assert found.voice_s == pytest.approx(0.5, abs=0.01)
+    for asset in (found.image, found.audio):
         path = store.files.asset_path(asset)
         assert path is not None
         assert path.read_bytes() in files.values()
@@ -166,3 +185,27 @@ def test_what_a_check_found_is_remembered_across_restarts(store: Store) -> None:
     assert path is not None
     path.write_bytes(b"nobody looks at these bytes again")
     assert score() == first
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"GIF89a\1\0\1\0", b"II*\0", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7",
+     b"\0\0\0\x1cftypavif", b"\0\0\0\x0cjP  \r\n\x87\n", b"#?RADIANCE\n", b"P6 1 1 255 "],
+    ids=["gif", "tiff", "svg", "pdf", "avif", "jpeg 2000", "hdr", "ppm"],
+)  # fmt: skip
+def test_only_four_kinds_of_picture_are_read(caller: Caller, store: Store, start: bytes) -> None:
+    body = refusal(caller, store, image_url=caller.upload(start + bytes(500), "a.png"))
+    assert (body["code"], body["field"]) == ("not_a_picture", "image_url")
+    assert "none of PNG, JPEG, WebP and BMP" in body["message"][0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["#EXTM3U\n{}\n", "ffconcat version 1.0\nfile '{}'\n", "<MPD><BaseURL>{}</BaseURL></MPD>"],
+)
+def test_a_list_of_files_is_no_sound_although_the_file_it_names_is_one(
+    caller: Caller, store: Store, text: str
+) -> None:
+    listed = text.format(samples.VOICE).encode()
+    body = refusal(caller, store, audio_url=caller.upload(listed, "voice.wav"))
+    assert (body["code"], body["field"]) == ("not_audio", "audio_url")

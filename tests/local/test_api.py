@@ -284,6 +284,6 @@ def test_a_queue_that_cannot_be_written_says_that_nothing_was_made(
 ) -> None:
     store.close()
     answer = caller.submit()
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert (answer.status_code, "retry-after" in answer.headers) == (507, False)
     with pytest.raises(ServiceError):
         store.has_work()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 import time
 from typing import Any
@@ -179,6 +180,39 @@ def test_a_closed_port_is_an_unreachable_source() -> None:
 def test_an_unknown_host_is_an_unreachable_source() -> None:
     with pytest.raises(UnreachableSourceError, match="host name is not known"):
         get("http://no-such-host.invalid/")
+
+
+def test_a_body_without_a_length_is_cut_at_the_cap() -> None:
+    chunk = b"258\r\n" + b"x" * 600 + b"\r\n"
+    answer = b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n" + 2 * chunk
+    with (
+        FaultyServer(lambda *_: answer) as server,
+        pytest.raises(UnreachableSourceError, match="larger than 1,000 bytes"),
+    ):
+        get(server.url)
+
+
+def test_everything_has_ten_seconds() -> None:
+    assert inspect.signature(fetch).parameters["deadline_s"].default == 10
+
+
+def test_a_host_that_takes_no_connection_meets_the_deadline() -> None:
+    """Its queue of connections is full, so that a knock gets no answer at all."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as deaf,
+        socket.create_connection(deaf.getsockname()),  # takes the one place there is
+        pytest.raises(UnreachableSourceError, match=r"did not answer within 0\.3 s"),
+    ):
+        get(f"http://127.0.0.1:{deaf.getsockname()[1]}/", deadline_s=0.3)
+
+
+def test_a_name_server_that_hangs_meets_the_deadline() -> None:
+    async def never(_host: str, _port: int) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    with pytest.raises(UnreachableSourceError, match=r"did not answer within 0\.1 s"):
+        get("http://slow.example/", resolve=never, deadline_s=0.1)
 
 
 def test_a_server_that_drips_meets_the_deadline() -> None:

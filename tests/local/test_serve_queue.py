@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from tfi_notebook.local.tasks import Outcome, render_claim
 from tfi_notebook.local.worker import serve_queue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tfi_notebook.local.store import Store
 
@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 def test_any_executor_can_render(store: Store) -> None:
     image = store.files.add_asset(samples.PORTRAIT.read_bytes(), "a.png")
     audio = store.files.add_asset(voice_wav(0.6), "a.wav")
-    job_id = store.enqueue(sample_body(version=4), image, audio)
+    job_id = store.enqueue(sample_body(version=4), image, audio, voice_s=0.6)
     with served(store, ThreadPoolExecutor(1)):
         row = ended_row(store, job_id)
     assert row["status"] == "SUCCESS"
+    next_id = store.enqueue(sample_body(version=4), image, audio, voice_s=0.6)
+    outlook = store.history.outlook(store.job(next_id) or {})
+    assert outlook is not None
+    assert outlook.left_s > 0
+    assert str(outlook).endswith("(from 1 earlier job)")
 
 
 @contextmanager
@@ -142,3 +147,35 @@ def test_a_second_try_runs_alone(store: Store) -> None:
         until(lambda: len(held.calls) == 3, "both others at once")
     statuses = [(store.job(job_id) or {})["status"] for job_id in ids]
     assert statuses == ["FAILED", "QUEUED", "QUEUED"]
+
+
+def test_a_rendering_that_hangs_is_failed_and_the_others_lose_no_try(store: Store) -> None:
+    hanging, other = (store.enqueue(sample_body(), "a.png", "a.wav") for _ in range(2))
+    held, progress = _Held(), iter(range(1, 1000))
+    stop, wake = threading.Event(), _Bell(lambda: tell(next(progress) / 1000))
+
+    def tell(share: float) -> None:
+        token = (store.job(other) or {})["token"]
+        if token:
+            store.report_progress(token, share, "frames")
+
+    with pytest.raises(BrokenExecutor, match="hangs"):
+        serve_queue(store, held, stop, wake=wake, slots=2, stall_s=0.5)
+    held.shutdown()
+    first, second = (store.job(job_id) or {} for job_id in (hanging, other))
+    assert (first["status"], first["message"]) == (
+        "FAILED", "the rendering told no progress for 0.5 s",
+    )  # fmt: skip
+    assert (second["status"], second["tries"]) == ("QUEUED", 0)
+
+
+class _Bell(threading.Event):
+    """An event that rings many times a second, and does something each time."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._act = act
+
+    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - rings by itself
+        self._act()
+        return super().wait(0.05)

@@ -64,14 +64,18 @@ def test_renewing_keeps_a_lease(store: Store) -> None:
 def test_a_job_that_loses_its_process_twice_fails_with_the_reason(store: Store) -> None:
     (job_id,) = enqueue(store)
     for worker in ("a", "b"):
-        assert store.claim(worker)
+        claim = store.claim(worker)
+        assert claim is not None
+        store.report_progress(claim.token, 0.4, f"rig of {worker}")
         store.release(worker)
         assert store.has_work()
     assert store.claim("c") is None
     row = store.job(job_id)
     assert row is not None
     assert row["status"] == "FAILED"
-    assert "ended unexpectedly" in row["message"]
+    assert (
+        "ended unexpectedly, 2 times (at the last: rendering locally: rig of b)" in row["message"]
+    )
     assert not store.has_work()
 
 

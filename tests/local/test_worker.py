@@ -19,6 +19,7 @@ from tests.local.conftest import FINAL, KEY, Caller, sample_body, until, voice_w
 from tfi_notebook import samples
 from tfi_notebook.contract.local import LOCAL_PROJECT_ID
 from tfi_notebook.errors import ServiceError
+from tfi_notebook.local.checker import SHARED
 from tfi_notebook.local.service import LocalService
 from tfi_notebook.local.store import Store
 from tfi_notebook.media.frames import video_info
@@ -212,6 +213,7 @@ def test_a_script_without_a_main_guard_can_be_killed_and_leaves_nothing(tmp_path
 def test_a_job_stays_queued_when_no_worker_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    SHARED.look(samples.PORTRAIT, "image_url")  # it has its process before there is none
     with running(tmp_path / "room") as (service, caller):
         monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
         with pytest.raises(ServiceError, match="cannot be started"):
@@ -227,6 +229,7 @@ def test_a_worker_that_dies_at_once_is_not_started_for_ever(
     starts, python = tmp_path / "starts", tmp_path / "python"
     python.write_text(f"#!/bin/sh\necho started >> {starts}\nexit 1\n")
     python.chmod(0o755)
+    SHARED.look(samples.PORTRAIT, "image_url")  # it has its process before there is none
     with running(tmp_path / "room") as (service, caller):
         monkeypatch.setattr(sys, "executable", str(python))
         caller.submit()

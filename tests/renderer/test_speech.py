@@ -28,7 +28,7 @@ OPEN, WIDE, ROUND, PRESS, TUCK = range(5)
 
 
 def heard(source: Path, version: int = 5) -> NDArray[np.float32]:
-    return speech_track(decode(source), version=version, language="en")
+    return speech_track(decode(source), version=version)
 
 
 def known(name: str, track: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -103,8 +103,8 @@ def test_another_voice_moves_another_mouth() -> None:
 def test_silence_closes_the_mouth_and_does_not_spoil_the_speech(version: int) -> None:
     voice = decode(ESPEAK_EN)
     silence = np.zeros(3 * 16_000, np.float32)
-    alone = speech_track(voice, version=version, language="en")
-    framed = speech_track(np.concatenate([silence, voice, silence]), version=version, language="en")
+    alone = speech_track(voice, version=version)
+    framed = speech_track(np.concatenate([silence, voice, silence]), version=version)
     assert framed[:280, OPEN].max() < 0.02
     assert framed[-280:, OPEN].max() < 0.02
     within = framed[300 : 300 + len(alone), OPEN]
@@ -114,13 +114,13 @@ def test_silence_closes_the_mouth_and_does_not_spoil_the_speech(version: int) ->
 def test_hiss_keeps_the_mouth_recognisable() -> None:
     voice = decode(ESPEAK_EN)
     hiss = np.random.default_rng(0).normal(0, 0.005, len(voice)).astype(np.float32)
-    noisy = speech_track(voice + hiss, version=5, language="en")
+    noisy = speech_track(voice + hiss, version=5)
     assert pearson(known("espeak_en", noisy)[:, OPEN], noisy[:, OPEN]) >= 0.7
 
 
 @pytest.mark.parametrize("samples", [1, 159, 160, 16_000, 16_000 * 61])
 def test_every_length_gives_one_row_per_ten_milliseconds(samples: int) -> None:
-    track = speech_track(tone(samples / 16_000), version=5, language="en")
+    track = speech_track(tone(samples / 16_000), version=5)
     assert track.shape == (samples // 160 + 1, 5)
     assert track.dtype == np.float32
     assert 0.0 <= track.min() <= track.max() <= 1.0
@@ -128,8 +128,8 @@ def test_every_length_gives_one_row_per_ten_milliseconds(samples: int) -> None:
 
 def test_the_volume_does_not_matter() -> None:
     voice = decode(ESPEAK_EN)
-    loud = speech_track(voice, version=5, language="en")
-    quiet = speech_track(voice * np.float32(0.1), version=5, language="en")
+    loud = speech_track(voice, version=5)
+    quiet = speech_track(voice * np.float32(0.1), version=5)
     assert np.abs(loud - quiet).max() < 0.05
 
 

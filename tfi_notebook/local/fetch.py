@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 DEADLINE_S = 10.0
 REDIRECTS_MAX = 3
 _OK = 200
-_OWN_FILES_HINT = "for a file of your own use tfi.asset(path), which gives a URL"
+_OWN_FILES_HINT = (
+    "for a file of your own use tfi.asset(path), which gives a URL; "
+    "TFI_LOCAL_PRIVATE_URLS=1 lets a service that starts then fetch from private addresses"
+)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

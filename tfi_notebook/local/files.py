@@ -94,6 +94,11 @@ class FileRoom:
         """Return the path of an asset, or None if there is no such asset."""
         return self._existing("assets", asset, _ASSET)
 
+    def touch(self, path: Path) -> None:
+        """Show that a file is in use, which keeps it from being removed for a while."""
+        with suppress(OSError):  # it is readable, and that is what counts
+            os.utime(path)
+
     def output_path(self, key: str) -> Path | None:
         """Return the path of a finished video or of the report beside it, or None."""
         return self._existing("files", key, _OUTPUT)

@@ -8,6 +8,7 @@ lets unknown fields through to its worker.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from tfi_notebook.contract.local import LOCAL_PROJECT_ID
@@ -15,6 +16,7 @@ from tfi_notebook.contract.model import did_you_mean
 from tfi_notebook.contract.payloads import TalkingVideoPayload
 from tfi_notebook.contract.templates import TemplatePayload
 from tfi_notebook.errors import PayloadError
+from tfi_notebook.local.renderer.options import RenderOptions
 
 if TYPE_CHECKING:
     from tfi_notebook.contract.model import Payload
@@ -62,6 +64,21 @@ def render_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(body.get("values"), Mapping):
         return dict(body)
     return talking_video(TemplatePayload.from_body(body)).body()
+
+
+def render_options(body: Mapping[str, Any], **changes: Any) -> RenderOptions:  # noqa: ANN401 - checked there
+    """Return how a stored request body wants to be rendered, with some options changed.
+
+    Raises:
+        PayloadError: a value is out of its range.
+
+    Example:
+        >>> render_options({"version": 5, "values": []}, output_size=256).version
+        5
+    """
+    wanted = render_fields(body) | changes
+    taken = {option.name for option in fields(RenderOptions)} & wanted.keys()
+    return RenderOptions(**{name: wanted[name] for name in taken})
 
 
 def name_in(payload: Payload, field: str | None) -> str | None:

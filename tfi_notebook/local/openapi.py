@@ -111,14 +111,15 @@ def document(app: FastAPI) -> FastAPI:
 
 def _reference() -> dict[str, Page]:
     problem = answers.Problem
+    disk = dict.fromkeys((503, 507), problem)
     return {
         "create_job": Page(
             "Submit a talking video",
-            {202: answers.ReferenceReceipt, 400: problem, 413: problem, 503: problem},
+            {202: answers.ReferenceReceipt, 400: problem, 413: problem, **disk},
             body={"application/json": _form(TalkingVideoPayload)},
         ),
         "trigger": _trigger({404: problem}),
-        "job": Page("Read one job", {200: answers.ReferenceRow, 404: problem, 503: problem}),
+        "job": Page("Read one job", {200: answers.ReferenceRow, 404: problem, **disk}),
         "sign": Page(
             "Sign the path of a stored file",
             {200: answers.ReferenceSigned, 400: problem, 404: problem},
@@ -131,19 +132,20 @@ def _reference() -> dict[str, Page]:
 
 def _current() -> dict[str, Page]:
     problem = answers.Problem
+    disk = dict.fromkeys((503, 507), problem)
     template = _form(TemplatePayload)
     del template["properties"]["extra"]  # on the wire they stand beside the others
     either = {"anyOf": [template | {"additionalProperties": True}, _form(TalkingVideoPayload)]}
     return {
         "create_job": Page(
             "Submit a job",
-            {201: answers.CurrentReceipt, 400: problem, 413: problem, 503: problem},
+            {201: answers.CurrentReceipt, 400: problem, 413: problem, **disk},
             body={"application/json": either},
         ),
         "trigger": _trigger({}),
         "job": Page(
             "Read one job, or that there is none",
-            {200: answers.CurrentRow | answers.Remark, 503: problem},
+            {200: answers.CurrentRow | answers.Remark, **disk},
         ),
         "sign": Page(
             "Sign a path, whether or not there is a file",
@@ -179,7 +181,8 @@ def _common() -> dict[str, Page]:
 
 def _trigger(missing: dict[int, Any]) -> Page:
     problem = answers.Problem
-    known: dict[int, Any] = {201: answers.Remark, 400: problem, 413: problem, 503: problem}
+    disk = dict.fromkeys((503, 507), problem)
+    known: dict[int, Any] = {201: answers.Remark, 400: problem, 413: problem, **disk}
     return Page("Queue failed jobs once more", known | missing, body={"application/json": _IDS})
 
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import tfi_notebook
 from tfi_notebook.errors import ServiceError, TfiError
+from tfi_notebook.local.renderers import Way
 
 if TYPE_CHECKING:
     from tfi_notebook.local.store import Store
@@ -36,10 +37,12 @@ class WorkerProcess:
 
     Args:
         store: the queue it works on.
+        way: how it renders.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, way: Way = Way()) -> None:  # noqa: B008 - frozen
         self._store = store
+        self._way = way
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: threading.Thread | None = None
@@ -87,16 +90,17 @@ class WorkerProcess:
         log = self._store.root / "worker.log"
         mode = "ab" if log.exists() and log.stat().st_size < _LOG_MAX_BYTES else "wb"
         module = "tfi_notebook.local.worker"
+        way = (self._way.renderer, self._way.executor)
         try:
             with log.open(mode) as errors:
                 self._process = subprocess.Popen(  # noqa: S603 - this package's own module
                     # -P: a notebook's folder may hold a queue.py of its own
-                    [sys.executable, "-P", "-m", module, str(self._store.root), name],
+                    [sys.executable, "-P", "-m", module, str(self._store.root), name, *way],
                     bufsize=0,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
-                    env=_environment(),
+                    env=child_environment(),
                 )
         except OSError as error:
             reason = str(error)
@@ -141,8 +145,8 @@ def _close_input(process: subprocess.Popen[bytes]) -> None:
     process.stdin.close()
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment in which the worker finds this package where this process did."""
+def child_environment() -> dict[str, str]:
+    """Return the environment in which a process finds this package where this one did; no key."""
     folder = str(Path(tfi_notebook.__file__).parents[1])
     handed = {name: value for name, value in os.environ.items() if name != "TFI_API_KEY"}
     if folder.endswith("-packages"):  # installed; the worker finds it by itself

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from tfi_notebook.errors import ApiError, PayloadError, SourceError, TfiError
-from tfi_notebook.local.sources import wire_error
+from tfi_notebook.errors import ApiError, PayloadError, ServiceError, SourceError, TfiError
+from tfi_notebook.local.database import BUSY, NO_STORAGE
+from tfi_notebook.local.wire import wire_error
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -33,10 +34,21 @@ async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     status, name = _status(error)
     problems: dict[str, str] = fields.get("problems", {})
     messages = [f"{field}: {text}" for field, text in problems.items()] or [error.message]
-    # 503: the queue could not be written, so nothing was made and asking again is safe
-    headers = {"retry-after": "2"} if status == 503 else None  # noqa: PLR2004 - an HTTP status
+    # the queue could not be written now, so nothing was made and asking again is safe
+    headers = {"retry-after": "2"} if status == BUSY else None
     answer = fields | {"message": messages, "error": name, "statusCode": status}
     return AsciiJson(answer, status_code=status, headers=headers)
+
+
+async def answer_storage(request: Request, error: Exception) -> JSONResponse:
+    """Answer a file that cannot be used. It happens before a job is made, never after."""
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    told = ServiceError(
+        f"the local service cannot use its folder ({reason})",
+        status_code=NO_STORAGE,
+        hint="check that the folder is there, writable and not full, then tfi.connect() again",
+    )
+    return await answer_error(request, told)
 
 
 async def answer_no_route(request: Request, error: Exception) -> JSONResponse:

@@ -29,7 +29,13 @@ from tfi_notebook.errors import (
 from tfi_notebook.local.dialect import PROJECT, Dialect
 from tfi_notebook.local.forms import name_in, talking_video
 from tfi_notebook.local.openapi import UNLISTED, Pages, document
-from tfi_notebook.local.replies import AsciiJson, answer_defect, answer_error, answer_no_route
+from tfi_notebook.local.replies import (
+    AsciiJson,
+    answer_defect,
+    answer_error,
+    answer_no_route,
+    answer_storage,
+)
 from tfi_notebook.local.sources import SAMPLES, Admission
 from tfi_notebook.local.store import QUEUED, STARTED
 from tfi_notebook.settings import Limits
@@ -46,6 +52,10 @@ UPLOAD_MAX_BYTES: Final = Limits().upload_max_bytes
 PATH_MAX_CHARS: Final = 1024
 
 _NOT_FOUND, _TOO_LARGE = 404, 413
+_OWN_KEY: Final = (
+    "this local service has a key of its own: the one that `tfi-notebook serve` printed, or the "
+    "TFI_API_KEY of its shell; give it as tfi.connect(api_key=..., base_url=..., local=True)"
+)
 _log = logging.getLogger(__name__)
 
 
@@ -73,17 +83,19 @@ class Desk:
         """Refuse a request without the key."""
         given = request.headers.get("x-api-key", "")
         if not hmac.compare_digest(given.encode(), self.api_key.encode()):
-            raise AuthError("the key is missing or wrong", status_code=401)
+            raise AuthError("the key is missing or wrong", status_code=401, hint=_OWN_KEY)
 
     async def create_job(self, request: Request) -> JSONResponse:
         """POST /jobs/v2."""
         payload = self.dialect.payload(_object(await _read(request, BODY_MAX_BYTES)))
         try:
-            image, audio = await self.admission.admit(talking_video(payload))
+            admitted = await self.admission.admit(talking_video(payload))
         except SourceError as error:
             error.field = name_in(payload, error.field)
             raise
-        job_id = self.store.enqueue(payload.body(), image, audio)
+        with self.store.database.alone():  # no file goes between the look and the job that needs it
+            self.admission.check_still_here(admitted)
+            job_id = self.store.enqueue(payload.body(), *admitted)
         self._ring()
         return _json(*self.dialect.receipt(job_id, payload))
 
@@ -110,7 +122,7 @@ class Desk:
         """GET /storage/generate-signed-path."""
         if not path:
             return _json(*self.dialect.no_path())
-        is_there = self.store.files.output_path(path) is not None
+        is_there = self._output(path) is not None
         if not is_there and (len(path) > PATH_MAX_CHARS or not self.dialect.signs_any_path):
             raise NotFoundError("File not found", status_code=_NOT_FOUND)
         expires = int(time.time()) + SIGNED_FOR_S
@@ -125,7 +137,7 @@ class Desk:
             raise AuthError("the link is not valid", status_code=403, hint="sign the path again")
         if until < time.time():
             raise AuthError("the link has expired", status_code=403, hint="sign the path again")
-        return _file_response(self.store.files.output_path(key))
+        return _file_response(self._output(key))
 
     async def credits(self) -> dict[str, int]:
         """GET /auth/credits: local rendering costs nothing."""
@@ -164,16 +176,34 @@ class Desk:
         """GET /local/health: tells a served local service from anything else."""
         return {"status": "ok", "service": "tfi-notebook local service"}
 
+    def _output(self, key: str) -> Path | None:
+        """Find a finished video or its report, and keep it from being removed just now."""
+        path = self.store.files.output_path(key)
+        if path is not None:
+            self.store.files.touch(path)
+        elif reason := self.store.removal(key):
+            raise NotFoundError(
+                f"the video was {reason}; submit again with force=True", status_code=_NOT_FOUND
+            )
+        return path
+
     def _ring(self) -> None:
         """Call for the worker. The job is queued: a worker that does not start undoes nothing."""
         try:
             self.on_enqueued()
-        except ServiceError:
+        except (ServiceError, OSError):
             _log.exception("the job waits in the queue")
 
     def _remark(self, row: Mapping[str, Any]) -> str:
-        if row["status"] != QUEUED:
+        if row["status"] not in {QUEUED, STARTED}:
             return str(row["message"])
+        outlook = self.store.history.outlook(row)
+        place = self._place(row)
+        return f"{place}; {outlook}" if outlook else place
+
+    def _place(self, row: Mapping[str, Any]) -> str:
+        if row["status"] == STARTED:
+            return f"{row['message']}, {row['progress']:.0%}"
         ahead = self.store.position(row["id"])
         return f"queued locally, {ahead} before it" if ahead else "queued locally, next"
 
@@ -211,6 +241,7 @@ def build_app(desk: Desk) -> FastAPI:
     app.include_router(keyed)
     app.include_router(keyless)
     app.add_exception_handler(TfiError, answer_error)
+    app.add_exception_handler(OSError, answer_storage)
     app.add_exception_handler(HTTPException, answer_no_route)
     app.add_exception_handler(Exception, answer_defect)
     return app

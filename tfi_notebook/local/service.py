@@ -6,9 +6,12 @@ same app can be served by uvicorn.
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfi_notebook.errors import ServiceError, SettingsError
 from tfi_notebook.local import require
 from tfi_notebook.settings import LOCAL_BASE_URL
 
@@ -65,8 +68,12 @@ class LocalService:
         root: folder of the queue, the files and the finished videos.
         base_url: address under which the app is reached.
         api_key: what the header `x-api-key` must hold.
-        allow_private_urls: also fetch pictures and sounds from loopback and private networks.
+        allow_private_urls: also fetch pictures and sounds from loopback and private networks;
+            default what the environment says, see `preferences`.
         dialect: which generation of the API's pages it speaks, `reference` or `current`.
+        renderer: name of the renderer; default what the environment says, else `builtin`.
+        executor: where frames are drawn, such as `dask:tcp://10.0.0.5:8786`; default what the
+            environment says, else this machine's processes.
 
     Attributes:
         app: the ASGI app.
@@ -74,8 +81,9 @@ class LocalService:
 
     Raises:
         MissingExtraError: the packages of the extra `local` are not installed.
-        ServiceError: the folder cannot be used.
-        SettingsError: there is no such dialect.
+        ServiceError: the queue in the folder cannot be used.
+        SettingsError: the folder cannot be used, there is no such dialect, or a preference of
+            the environment is none.
     """
 
     def __init__(
@@ -84,15 +92,23 @@ class LocalService:
         *,
         base_url: str = LOCAL_BASE_URL,
         api_key: str = "local",
-        allow_private_urls: bool = False,
+        allow_private_urls: bool | None = None,
         dialect: DialectName = "reference",
+        renderer: str | None = None,
+        executor: str | None = None,
     ) -> None:
         require()
-        from tfi_notebook.local.process import WorkerProcess  # noqa: PLC0415 - not for a client
-        from tfi_notebook.local.store import Store  # noqa: PLC0415 - the same
+        from tfi_notebook.local import preferences, retention  # noqa: PLC0415 - not for a client
+        from tfi_notebook.local.process import WorkerProcess  # noqa: PLC0415 - the same
 
-        self.store = Store(Path(root).expanduser().resolve())
-        self._worker = WorkerProcess(self.store)
+        if allow_private_urls is None:
+            allow_private_urls = preferences.private_urls()
+        preferences.max_bytes()  # a wrong one is told before anything is opened
+        way = preferences.way(renderer, executor)
+        self.store = _opened(Path(root).expanduser().resolve())
+        with suppress(ServiceError, OSError):  # the end of the next job tries again
+            retention.tidy(self.store)
+        self._worker = WorkerProcess(self.store, way)
         self.app = create_app(
             self.store,
             api_key=api_key,
@@ -129,3 +145,16 @@ class LocalService:
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
+
+
+def _opened(root: Path) -> Store:
+    from tfi_notebook.local.store import Store  # noqa: PLC0415 - after require
+
+    try:
+        return Store(root)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    raise SettingsError(
+        f"the local service's folder cannot be used: {reason}",
+        hint="check its space and rights, or set TFI_HOME to another folder",
+    )

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 from weakref import WeakValueDictionary
 
 from tfi_notebook import samples
 from tfi_notebook.contract.local import SAMPLE_PORTRAIT_PATH, SAMPLE_VOICE_PATH
-from tfi_notebook.errors import (
-    AudioTooLongError,
-    NoFaceError,
-    PictureTooLargeError,
-    SourceError,
-    TfiError,
-    UnreachableSourceError,
-    by_code,
-)
+from tfi_notebook.errors import UnreachableSourceError
 from tfi_notebook.http import redact
+from tfi_notebook.local import checker
+from tfi_notebook.local.checks import MAX_BYTES
 from tfi_notebook.local.fetch import fetch
+from tfi_notebook.local.wire import error_of
 from tfi_notebook.settings import LOCAL_BASE_URL
 
 if TYPE_CHECKING:
@@ -35,66 +30,22 @@ if TYPE_CHECKING:
     from tfi_notebook.contract.payloads import TalkingVideoPayload
     from tfi_notebook.local.store import Store
 
-PICTURE_MAX_BYTES: Final = 50_000_000
-SOUND_MAX_BYTES: Final = 200_000_000
 FETCHED_FOR_S: Final = 10.0
 """For how long a fetched URL is not fetched again: the jobs of a sweep share their files."""
 
 SAMPLES: Final = {SAMPLE_PORTRAIT_PATH: samples.PORTRAIT, SAMPLE_VOICE_PATH: samples.VOICE}
 """The sample files by their path on the service."""
 
-_MAX_BYTES = {"image_url": PICTURE_MAX_BYTES, "audio_url": SOUND_MAX_BYTES}
-# a new number makes every file be looked at again, after a change of what is accepted
-_RULES = "1"
+# a new number makes every file be looked at again, after a change of what is accepted or found
+_RULES = "2"
 
 
-def check_picture(path: Path) -> None:
-    """Check that a file is a picture with a face.
+class Admitted(NamedTuple):
+    """What a job needs of its payload's files: their asset names, and the narration's length."""
 
-    Raises:
-        NotAPictureError, PictureTooLargeError, NoFaceError: with `field="image_url"`.
-    """
-    from tfi_notebook.media.face import find_face  # noqa: PLC0415 - cv2 loads at the first check
-    from tfi_notebook.media.frames import read_picture  # noqa: PLC0415 - the same
-
-    if path.stat().st_size > PICTURE_MAX_BYTES:
-        raise PictureTooLargeError(
-            f"the picture's file is larger than {PICTURE_MAX_BYTES:,} bytes", field="image_url"
-        )
-    find_face(read_picture(path, field="image_url"), field="image_url")
-
-
-def check_sound(path: Path) -> None:
-    """Check that a file holds audible sound.
-
-    Raises:
-        NotAudioError, EmptyAudioError, AudioTooLongError: with `field="audio_url"`.
-    """
-    from tfi_notebook.media.audio import decode  # noqa: PLC0415 - av loads at the first check
-
-    if path.stat().st_size > SOUND_MAX_BYTES:
-        raise AudioTooLongError(
-            f"the narration's file is larger than {SOUND_MAX_BYTES:,} bytes", field="audio_url"
-        )
-    decode(path, field="audio_url")
-
-
-_CHECKS: Final[dict[str, Callable[[Path], None]]] = {
-    "image_url": check_picture,
-    "audio_url": check_sound,
-}
-
-
-def wire_error(error: TfiError) -> dict[str, Any]:
-    """Return an error as JSON-ready fields: code, message, field, hint, and score or problems."""
-    fields = {
-        "code": error.code,
-        "message": error.message,
-        "field": error.field,
-        "hint": error.hint,
-    }
-    extra = {name: getattr(error, name) for name in ("score", "problems") if hasattr(error, name)}
-    return fields | extra
+    image: str
+    audio: str
+    voice_s: float
 
 
 class Admission:
@@ -104,20 +55,29 @@ class Admission:
         store: keeps the files and what is known about them.
         base_url: the service's own address; its assets are taken from the store directly.
         allow_private_urls: also fetch from loopback and private networks.
+        look: looks at a file; see `Checker.look`.
+        fetched_for_s: how long a fetched URL is not fetched again.
     """
 
-    def __init__(self, store: Store, *, base_url: str, allow_private_urls: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        base_url: str,
+        allow_private_urls: bool = False,
+        look: Callable[[Path, str], dict[str, Any]] = checker.SHARED.look,
+        fetched_for_s: float = FETCHED_FOR_S,
+    ) -> None:
         self._store = store
+        self._look = look
         self._bases = (urlsplit(base_url), urlsplit(LOCAL_BASE_URL))
         self._allow_private = allow_private_urls
+        self._fetched_for_s = fetched_for_s
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._fetched: dict[tuple[str, str], tuple[float, str]] = {}
 
-    async def admit(self, payload: TalkingVideoPayload) -> tuple[str, str]:
+    async def admit(self, payload: TalkingVideoPayload) -> Admitted:
         """Get and check both files of a payload.
-
-        Returns:
-            Asset names of the picture and of the narration.
 
         Raises:
             SourceError: the first thing that is wrong; `.field` names the URL.
@@ -130,29 +90,35 @@ class Admission:
         for result in found:
             if isinstance(result, BaseException):
                 raise result
-        image, audio = (str(result) for result in found)
-        return image, audio
+        (image, _), (audio, heard) = (result for result in found if isinstance(result, tuple))
+        return Admitted(image, audio, heard["voice_s"])
 
-    async def _usable(self, url: str, field: str) -> str:
+    def check_still_here(self, admitted: Admitted) -> None:
+        """Check that no other process has removed what was admitted; see `retention`.
+
+        Raises:
+            UnreachableSourceError: it has; `.field` names the URL.
+        """
+        for field, asset in (("image_url", admitted.image), ("audio_url", admitted.audio)):
+            if self._store.files.asset_path(asset) is None:
+                raise _gone(f"/assets/{asset}", field)
+
+    async def _usable(self, url: str, field: str) -> tuple[str, dict[str, Any]]:
+        """Return the asset's name and what the check has found besides."""
         asset = await self._asset_of(url, field)
         kind = f"{field}/{_RULES}"
         async with self._lock(asset + kind):  # many jobs of a sweep wait for one check
-            fields = self._store.verdict(asset, kind)
-            if fields is None:
-                fields = await asyncio.to_thread(self._check, asset, field)
-                self._store.keep_verdict(asset, kind, fields)
-        if fields:
-            raise _error_of(fields)
-        return asset
-
-    def _check(self, asset: str, field: str) -> dict[str, Any]:
-        path = self._store.files.asset_path(asset)
-        assert path is not None, "the asset was found or kept just now"
-        try:
-            _CHECKS[field](path)
-        except SourceError as error:
-            return wire_error(error)
-        return {}
+            found = self._store.verdict(asset, kind)
+            if found is None:
+                path = self._store.files.asset_path(asset)
+                if path is None:
+                    raise _gone(f"/assets/{asset}", field)
+                found = await asyncio.to_thread(self._look, path, field)
+                if "may_pass" not in found:  # a full memory is no property of the file
+                    self._store.keep_verdict(asset, kind, found)
+        if found["error"]:
+            raise error_of(found["error"])
+        return asset, found
 
     async def _asset_of(self, url: str, field: str) -> str:
         path = self._own_path(url)
@@ -165,7 +131,7 @@ class Admission:
             data = await fetch(
                 url,
                 field=field,
-                max_bytes=_MAX_BYTES[field],
+                max_bytes=MAX_BYTES[field],
                 allow_private=self._allow_private,
             )
             asset = await asyncio.to_thread(self._store.files.add_asset, data, url)
@@ -175,7 +141,7 @@ class Admission:
     def _remember(self, url: str, field: str, asset: str) -> None:
         now = time.monotonic()
         self._fetched = {key: entry for key, entry in self._fetched.items() if entry[0] > now}
-        self._fetched[url, field] = (now + FETCHED_FOR_S, asset)
+        self._fetched[url, field] = (now + self._fetched_for_s, asset)
 
     def _own_path(self, url: str) -> str | None:
         """Return the path behind the service's base URL, or None for a foreign URL."""
@@ -190,21 +156,19 @@ class Admission:
         if path in SAMPLES:
             return self._store.files.add_asset(SAMPLES[path].read_bytes(), path)
         asset = path.removeprefix("/assets/")
-        if self._store.files.asset_path(asset) is None:
-            raise UnreachableSourceError(
-                f"the local service has no file {redact(path)}",
-                field=field,
-                hint="give it the file again: tfi.asset(path) returns its URL",
-            )
+        found = self._store.files.asset_path(asset)
+        if found is None:
+            raise _gone(path, field)
+        self._store.files.touch(found)
         return asset
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
 
 
-def _error_of(fields: dict[str, Any]) -> TfiError:
-    """Make again the error that a check has left behind."""
-    error = by_code()[fields["code"]](fields["message"], hint=fields["hint"], field=fields["field"])
-    if isinstance(error, NoFaceError):
-        error.score = float(fields["score"])
-    return error
+def _gone(path: str, field: str) -> UnreachableSourceError:
+    return UnreachableSourceError(
+        f"the local service has no file {redact(path)}",
+        field=field,
+        hint="give it the file again: tfi.asset(path) returns its URL",
+    )

@@ -32,6 +32,18 @@ CREATE TABLE IF NOT EXISTS verdicts (
     error TEXT NOT NULL,
     PRIMARY KEY (asset, kind)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS renders (
+    job_id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    size_px INTEGER NOT NULL,
+    voice_s REAL NOT NULL,
+    wall_s REAL
+) STRICT;
+CREATE INDEX IF NOT EXISTS finished ON renders (version, size_px) WHERE wall_s IS NOT NULL;
+CREATE TABLE IF NOT EXISTS removals (
+    output TEXT PRIMARY KEY,
+    reason TEXT NOT NULL
+) STRICT;
 """
 CLAIM: Final = """
 UPDATE jobs SET status = 'STARTED', worker = :worker, token = :token, lease_until = :until,
@@ -43,7 +55,8 @@ WHERE seq = (
 RETURNING id, token, body, image, audio, tries
 """
 END_LOST: Final = """
-UPDATE jobs SET status = 'FAILED', message = :message, updated_at = :now
+UPDATE jobs SET status = 'FAILED', updated_at = :now,
+    message = replace(:message, '{stage}', message)
 WHERE status = 'STARTED' AND lease_until < :now AND tries >= :most
 """
 REQUEUE: Final = """
@@ -52,7 +65,23 @@ UPDATE jobs SET status = 'QUEUED', tries = 0, progress = 0, message = '', worker
 WHERE status = 'FAILED' AND id IN (SELECT value FROM json_each(:ids))
 RETURNING id
 """
+EXPECT: Final = """
+INSERT OR REPLACE INTO renders (job_id, version, size_px, voice_s)
+VALUES (:id, :version, :size_px, :voice_s)
+"""
+PACES: Final = """
+SELECT wall_s / voice_s AS pace FROM renders
+WHERE version = :version AND size_px = :size_px AND wall_s IS NOT NULL
+ORDER BY rowid DESC LIMIT :newest
+"""
+AHEAD: Final = """
+SELECT version, size_px, sum(voice_s * (1 - progress)) AS voice_s,
+    sum(status = 'STARTED') AS running
+FROM jobs LEFT JOIN renders ON job_id = id
+WHERE status IN ('QUEUED', 'STARTED') AND seq < (SELECT seq FROM jobs WHERE id = :id)
+GROUP BY version, size_px
+"""
 LOST_MESSAGE: Final = (
-    f"the rendering process ended unexpectedly, {TRIES_MAX} times"
+    f"the rendering process ended unexpectedly, {TRIES_MAX} times (at the last: {{stage}})"
     " → try a smaller output_size, or look into the service's worker.log"
 )

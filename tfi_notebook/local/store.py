@@ -8,17 +8,16 @@ process died, its machine slept) also loses the token, and what it then still re
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import time
 import uuid
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from tfi_notebook.errors import ServiceError
+from tfi_notebook.contract.links import kept_body
+from tfi_notebook.local.database import Database
 from tfi_notebook.local.files import FileRoom, output_key
+from tfi_notebook.local.forms import render_fields
+from tfi_notebook.local.history import History
 from tfi_notebook.local.statements import (
     CLAIM,
     END_LOST,
@@ -29,11 +28,11 @@ from tfi_notebook.local.statements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 LEASE_S: Final = 10.0
-BUSY_TIMEOUT_S: Final = 5.0
+QUEUE_FILE: Final = "queue.sqlite"
 
 QUEUED, STARTED, SUCCESS, FAILED = "QUEUED", "STARTED", "SUCCESS", "FAILED"
 
@@ -82,49 +81,42 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.files = FileRoom(root)
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(
-            root / "queue.sqlite",
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        self._db.row_factory = sqlite3.Row
-        with self._access() as db:
-            # NORMAL survives a killed process; a power cut may lose the last free renderings
-            db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {SCHEMA}")
+        self.database = Database(root / QUEUE_FILE, SCHEMA)
+        self.history = History(self.database)
 
     def close(self) -> None:
         """Close the queue's file; a second call does nothing."""
-        with self._lock:
-            self._db.close()
+        self.database.close()
 
     # -- the service's side ----------------------------------------------------------------
 
-    def enqueue(self, body: Mapping[str, Any], image: str, audio: str) -> str:
+    def enqueue(self, body: Mapping[str, Any], image: str, audio: str, voice_s: float = 0.0) -> str:
         """Put a job in the queue and return its id (a UUID).
 
         Args:
             body: the checked request body.
             image: asset name of the picture.
             audio: asset name of the narration.
+            voice_s: its length, for the outlook; 0 if it is not known.
         """
         job_id = str(uuid.uuid4())
-        self._run(
+        if voice_s:
+            self.history.expect(job_id, render_fields(body), voice_s)
+        self.database.run(
             "INSERT INTO jobs (id, body, image, audio, status, created_at, updated_at)"
             " VALUES (:id, :body, :image, :audio, 'QUEUED', :now, :now)",
-            {"id": job_id, "body": json.dumps(body), "image": image, "audio": audio},
+            {"id": job_id, "body": json.dumps(kept_body(body)), "image": image, "audio": audio},
         )
         return job_id
 
     def job(self, job_id: str) -> dict[str, Any] | None:
         """Return a job's columns, `body` parsed, or None if there is no such job."""
-        found = self._run("SELECT * FROM jobs WHERE id = :id", {"id": job_id})
+        found = self.database.run("SELECT * FROM jobs WHERE id = :id", {"id": job_id})
         return {**found[0], "body": json.loads(found[0]["body"])} if found else None
 
     def position(self, job_id: str) -> int:
         """Return how many jobs wait before a queued one (0: it is next)."""
-        counted = self._run(
+        counted = self.database.run(
             "SELECT count(*) AS n FROM jobs WHERE status = 'QUEUED'"
             " AND seq < (SELECT seq FROM jobs WHERE id = :id)",
             {"id": job_id},
@@ -134,7 +126,7 @@ class Store:
     def has_work(self) -> bool:
         """Tell whether a job waits to be claimed, or was left by a holder that is gone."""
         return bool(
-            self._run(
+            self.database.run(
                 "SELECT 1 FROM jobs WHERE status = 'QUEUED'"
                 " OR (status = 'STARTED' AND lease_until < :now) LIMIT 1"
             )
@@ -151,13 +143,13 @@ class Store:
         """
         ids = json.dumps(sorted(set(job_ids)))
         unknown = "SELECT 1 FROM json_each(:ids) WHERE value NOT IN (SELECT id FROM jobs) LIMIT 1"
-        if self._run(unknown, {"ids": ids}):  # jobs are never removed, so this stays true
+        if self.database.run(unknown, {"ids": ids}):  # jobs are never removed, so this stays true
             return None
-        return len(self._run(REQUEUE, {"ids": ids}))
+        return len(self.database.run(REQUEUE, {"ids": ids}))
 
     def verdict(self, asset: str, kind: str) -> dict[str, Any] | None:
         """Return what a check of an asset found: the error's fields, {} for none; None if new."""
-        found = self._run(
+        found = self.database.run(
             "SELECT error FROM verdicts WHERE asset = :asset AND kind = :kind",
             {"asset": asset, "kind": kind},
         )
@@ -165,10 +157,21 @@ class Store:
 
     def keep_verdict(self, asset: str, kind: str, error: Mapping[str, Any]) -> None:
         """Remember what a check of an asset found."""
-        self._run(
+        self.database.run(
             "INSERT OR REPLACE INTO verdicts VALUES (:asset, :kind, :error)",
             {"asset": asset, "kind": kind, "error": json.dumps(error)},
         )
+
+    def note_removal(self, output: str, reason: str) -> None:
+        """Remember why a finished video is no longer here."""
+        sql = "INSERT OR REPLACE INTO removals VALUES (:output, :reason)"
+        self.database.run(sql, {"output": output, "reason": reason})
+
+    def removal(self, output: str) -> str | None:
+        """Return why a finished video is no longer here; None if it was not removed."""
+        sql = "SELECT reason FROM removals WHERE output = :output"
+        found = self.database.run(sql, {"output": output})
+        return str(found[0]["reason"]) if found else None
 
     # -- the worker's side -----------------------------------------------------------------
 
@@ -186,9 +189,9 @@ class Store:
         """
         if not self.has_work():  # a read, so that idle workers take no write lock
             return None
-        self._run(END_LOST, {"most": TRIES_MAX, "message": LOST_MESSAGE})
+        self.database.run(END_LOST, {"most": TRIES_MAX, "message": LOST_MESSAGE})
         until, token = time.time() + lease_s, uuid.uuid4().hex
-        rows = self._run(
+        rows = self.database.run(
             CLAIM, {"worker": worker, "token": token, "until": until, "most": TRIES_MAX}
         )
         if not rows:
@@ -199,7 +202,7 @@ class Store:
 
     def renew(self, worker: str, *, lease_s: float = LEASE_S) -> None:
         """Prolong the leases of everything a worker holds."""
-        self._run(
+        self.database.run(
             "UPDATE jobs SET lease_until = :until WHERE worker = :worker AND status = 'STARTED'",
             {"worker": worker, "until": time.time() + lease_s},
         )
@@ -211,11 +214,17 @@ class Store:
     def holds(self, token: str) -> bool:
         """Tell whether a claim is still good."""
         sql = "SELECT 1 FROM jobs WHERE token = :token AND status = 'STARTED'"
-        return bool(self._run(sql, {"token": token}))
+        return bool(self.database.run(sql, {"token": token}))
+
+    def last_told(self, worker: str) -> dict[str, float]:
+        """Return when each try of a worker last told its progress (Unix time, s), by token."""
+        sql = "SELECT token, updated_at FROM jobs WHERE worker = :worker AND status = 'STARTED'"
+        rows = self.database.run(sql, {"worker": worker})
+        return {row["token"]: row["updated_at"] for row in rows}
 
     def report_progress(self, token: str, progress: float, stage: str) -> bool:
         """Write down how far a try is (0..1) and at what; False if the claim is lost."""
-        done = self._run(
+        done = self.database.run(
             "UPDATE jobs SET progress = :progress, message = :message, updated_at = :now"
             " WHERE token = :token AND status = 'STARTED' RETURNING id",
             {
@@ -228,7 +237,7 @@ class Store:
 
     def finish(self, token: str, output: str, message: str) -> bool:
         """End a job as done with its storage key; False if the claim is lost."""
-        done = self._run(
+        done = self.database.run(
             "UPDATE jobs SET status = 'SUCCESS', progress = 1, output = :output,"
             " message = :message, updated_at = :now"
             " WHERE token = :token AND status = 'STARTED' RETURNING id",
@@ -238,7 +247,7 @@ class Store:
 
     def fail(self, token: str, message: str) -> bool:
         """End a job as failed with its reason; False if the claim is lost."""
-        done = self._run(
+        done = self.database.run(
             "UPDATE jobs SET status = 'FAILED', message = :message, updated_at = :now"
             " WHERE token = :token AND status = 'STARTED' RETURNING id",
             {"token": token, "message": message},
@@ -247,31 +256,9 @@ class Store:
 
     def give_back(self, token: str) -> bool:
         """Put a job back in its place in the queue; the try does not count."""
-        done = self._run(
+        done = self.database.run(
             "UPDATE jobs SET status = 'QUEUED', tries = tries - 1, progress = 0, message = '',"
             " updated_at = :now WHERE token = :token AND status = 'STARTED' RETURNING id",
             {"token": token},
         )
         return bool(done)
-
-    # -- SQLite ----------------------------------------------------------------------------
-
-    def _run(
-        self, sql: str, values: Mapping[str, str | float] = MappingProxyType({})
-    ) -> list[dict[str, Any]]:
-        """Run one statement, which is one transaction; `:now` is the Unix time in s."""
-        with self._access() as db:
-            cursor = db.execute(sql, {"now": time.time(), **values})
-            return [dict(row) for row in cursor.fetchall()]
-
-    @contextmanager
-    def _access(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._db
-        except sqlite3.Error as error:
-            raise ServiceError(
-                f"the local queue cannot be used ({error})",
-                status_code=503,
-                hint="check that the disk is writable and not full",
-            ) from error

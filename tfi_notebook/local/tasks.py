@@ -6,19 +6,19 @@ import json
 import logging
 import time
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tfi_notebook.errors import RenderError, TfiError
 from tfi_notebook.http import redact
-from tfi_notebook.local.forms import ignored, render_fields
+from tfi_notebook.local import executors
+from tfi_notebook.local.forms import ignored, render_options
+from tfi_notebook.local.renderers import BUILTIN, Way, render_with
 from tfi_notebook.local.store import Claim, Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from tfi_notebook.local.renderer.options import RenderReport
 
 PROGRESS_INTERVAL_S: Final = 0.2
 
@@ -32,13 +32,15 @@ class Outcome:
     Attributes:
         message: the job's remark for the person who reads it.
         report: the render report as JSON text; None when the try failed.
+        wall_s: how long the rendering took; 0 when the try failed.
     """
 
     message: str
     report: str | None = None
+    wall_s: float = 0.0
 
 
-def render_claim(root: Path, claim: Claim) -> Outcome:
+def render_claim(root: Path, claim: Claim, way: Way = Way()) -> Outcome:  # noqa: B008 - frozen
     """Render the video of a claim to the claim's part file.
 
     Never raises: whatever goes wrong becomes the outcome's message, since an exception may not
@@ -47,10 +49,11 @@ def render_claim(root: Path, claim: Claim) -> Outcome:
     Args:
         root: the store's folder; the process must see the same files.
         claim: what to render.
+        way: how.
     """
     try:
         with closing(Store(root)) as store:
-            return _render(store, claim)
+            return _render(store, claim, way)
     except TfiError as error:
         return Outcome(one_line(error))
     except Exception as error:  # noqa: BLE001 - logged and told; see the docstring
@@ -71,42 +74,49 @@ def one_line(error: TfiError) -> str:
     return " ".join(str(error).split())
 
 
-def done_message(body: Mapping[str, object], wall_s: float, duration_s: float) -> str:
+def done_message(
+    body: Mapping[str, object], wall_s: float, duration_s: float, renderer: str = BUILTIN
+) -> str:
     """Say how a video was made, and which wishes have no meaning here.
 
     Args:
         body: the request body.
         wall_s: time the rendering took.
         duration_s: length of the narration.
+        renderer: who made it.
 
     Example:
         >>> done_message({"values": ["x"]}, 2.0, 8.0)
         "rendered locally in 2.0 s (0.25 x real time); not TFI's model; no effect locally: values"
     """
+    by = "" if renderer == BUILTIN else f" by the renderer {renderer}"
     text = (
-        f"rendered locally in {wall_s:.1f} s ({wall_s / duration_s:.2f} x real time);"
+        f"rendered locally{by} in {wall_s:.1f} s ({wall_s / duration_s:.2f} x real time);"
         " not TFI's model"
     )
     without_effect = ", ".join(ignored(body))
     return f"{text}; no effect locally: {without_effect}" if without_effect else text
 
 
-def _render(store: Store, claim: Claim) -> Outcome:
-    from tfi_notebook.local.renderer.options import RenderOptions  # noqa: PLC0415 - see below
-    from tfi_notebook.local.renderer.render import render  # noqa: PLC0415 - loads cv2, av, numpy
-
+def _render(store: Store, claim: Claim, way: Way) -> Outcome:
     image, audio = (store.files.asset_path(name) for name in (claim.image, claim.audio))
     if image is None or audio is None:
         return Outcome("the job's files are no longer in the local store → submit it again")
-    wanted = render_fields(claim.body)
-    taken = {option.name for option in fields(RenderOptions)} & wanted.keys()
-    options = RenderOptions(**{name: wanted[name] for name in taken})
+    options = render_options(claim.body)
     started = time.perf_counter()
     part = store.files.part_path(claim.part)
-    report: RenderReport = render(image, audio, part, options, progress=_Progress(store, claim))
+    report = render_with(
+        way.renderer,
+        image,
+        audio,
+        part,
+        options,
+        progress=_Progress(store, claim),
+        executor=executors.opened(way.executor),
+    )
     wall_s = time.perf_counter() - started
-    message = done_message(claim.body, wall_s, report.duration_s)
-    return Outcome(message, json.dumps(report.to_dict(), indent=1))
+    message = done_message(claim.body, wall_s, report["duration_s"], way.renderer)
+    return Outcome(message, json.dumps(report, indent=1, default=str), wall_s)
 
 
 class _Progress:

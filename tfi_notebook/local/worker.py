@@ -1,9 +1,9 @@
 """The worker: a process of its own that claims jobs and has them rendered.
 
-`python -m tfi_notebook.local.worker ROOT [NAME]` serves the queue in ROOT until its standard
-input ends, that is, until whoever started it is gone; each byte that comes in means "look at the
-queue now". A process of its own keeps the kernel's GIL free, and unlike a process pool inside
-the kernel it works for scripts without an `if __name__ == "__main__"` guard.
+`python -m tfi_notebook.local.worker ROOT [NAME [RENDERER EXECUTOR]]` serves the queue in ROOT
+until its standard input ends, that is, until whoever started it is gone; each byte that comes in
+means "look at the queue now". A process of its own keeps the kernel's GIL free, and unlike a
+process pool inside the kernel it works for scripts without an `if __name__ == "__main__"` guard.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +23,8 @@ from uuid import uuid4
 
 from tfi_notebook.errors import TfiError
 from tfi_notebook.http import redact
+from tfi_notebook.local import retention
+from tfi_notebook.local.renderers import Way
 from tfi_notebook.local.store import Claim, Store
 from tfi_notebook.local.tasks import Outcome, one_line, render_claim
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 POLL_S: Final = 2.0
 """How often the queue is looked at unasked, for jobs that other processes put there; also how
 often leases are renewed, which is several times within one lease."""
+STALL_S: Final = 300.0
+"""A rendering that tells no progress for so long hangs; on a busy machine a stage takes seconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +48,8 @@ def serve_queue(
     wake: threading.Event | None = None,
     worker: str | None = None,
     slots: int | None = None,
+    stall_s: float = STALL_S,
+    way: Way = Way(),  # noqa: B008 - frozen
 ) -> None:
     """Claim jobs and have them rendered until told to stop.
 
@@ -56,12 +63,15 @@ def serve_queue(
         wake: set it when there is a new job.
         worker: name under which jobs are claimed; must be this call's own.
         slots: how many jobs are rendered at once; default one for each CPU.
+        stall_s: a job that tells no progress for so long is failed, and its worker given up.
+        way: which renderer renders, and where.
 
     Raises:
-        BrokenExecutor: the executor has lost its workers. Its jobs are free again, and each
-            has used up one of its tries.
+        BrokenExecutor: the executor has lost its workers, or one of them hangs. Its jobs are
+            free again; those that were lost with their worker have used up one of their tries.
     """
-    serving = _Serving(store, executor, wake or threading.Event(), worker or uuid4().hex)
+    bell, name = wake or threading.Event(), worker or uuid4().hex
+    serving = _Serving(store, executor, bell, name, stall_s, way)
     try:
         while not stop.is_set():
             serving.step(slots or cpu_count())
@@ -76,9 +86,18 @@ class _Serving:
     """The jobs that are being rendered, and the round of one look at the queue."""
 
     def __init__(
-        self, store: Store, executor: Executor, wake: threading.Event, worker: str
+        self,
+        store: Store,
+        executor: Executor,
+        wake: threading.Event,
+        worker: str,
+        stall_s: float,
+        way: Way,
     ) -> None:
         self.worker = worker
+        self._stall_s = stall_s
+        self._way = way
+        self._seen: dict[str, tuple[float, float]] = {}
         self._store = store
         self._executor = executor
         self._wake = wake
@@ -87,18 +106,44 @@ class _Serving:
     def step(self, slots: int) -> None:
         """Settle what has ended, renew the leases, fill the slots, and wait for news."""
         self._wake.clear()
-        self.settle_ended()
+        if self.settle_ended():
+            self._tidy()
         if self._running:
             self._store.renew(self.worker)
+            self._give_up_what_hangs()
         while self._may_take(slots) and (claim := self._store.claim(self.worker)):
-            future = self._executor.submit(render_claim, self._store.root, claim)
+            future = self._executor.submit(render_claim, self._store.root, claim, self._way)
             self._running[future] = claim
             future.add_done_callback(lambda _: self._wake.set())
         self._wake.wait(POLL_S)
 
-    def settle_ended(self) -> None:
-        for future in [future for future in self._running if future.done()]:
+    def settle_ended(self) -> int:
+        """Publish or fail what has ended; return how many those were."""
+        ended = [future for future in self._running if future.done()]
+        for future in ended:
             self._settle(self._running.pop(future), future)
+        return len(ended)
+
+    def _give_up_what_hangs(self) -> None:
+        """Fail the jobs whose rendering hangs, and put the others back: their executor goes too."""
+        now, told = time.monotonic(), self._store.last_told(self.worker)
+        # by this machine's own clock, which stands still while the machine sleeps
+        self._seen = {
+            token: self._seen[token] if self._seen.get(token, (0, 0))[0] == at else (at, now)
+            for token, at in told.items()
+        }
+        hanging = [token for token, (_, since) in self._seen.items() if now - since > self._stall_s]
+        for token in hanging:
+            self._store.fail(token, f"the rendering told no progress for {self._stall_s:g} s")
+        if hanging:
+            self.give_everything_back()
+            raise BrokenExecutor("a rendering hangs")
+
+    def _tidy(self) -> None:
+        try:
+            retention.tidy(self._store)
+        except (TfiError, OSError):
+            _log.exception("the folder cannot be tidied")  # the jobs go on
 
     def give_everything_back(self) -> None:
         for future, claim in self._running.items():
@@ -131,6 +176,7 @@ class _Serving:
         elif self._store.holds(claim.token):
             self._store.files.publish(claim.part, claim.output, outcome.report)
             self._store.finish(claim.token, claim.output, outcome.message)
+            self._store.history.took(claim.job_id, outcome.wall_s)
             self._store.files.discard(claim.job_id)  # an earlier try may have been killed
 
 
@@ -142,7 +188,11 @@ def cpu_count() -> int:
 
 
 def main(argv: list[str]) -> int:
-    """Serve the queue in `argv[0]` under the name `argv[1]` until standard input ends."""
+    """Serve a queue until standard input ends.
+
+    Args:
+        argv: the queue's folder, the name under which jobs are claimed, and the `Way`.
+    """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     stop, wake = threading.Event(), threading.Event()
     _end_on_signals(stop, wake)
@@ -151,18 +201,20 @@ def main(argv: list[str]) -> int:
     try:
         with closing(Store(Path(argv[0]))) as store:
             while not stop.is_set():
-                _serve_with_pool(store, stop, wake, name)
+                _serve_with_pool(store, stop, wake, name, Way(*argv[2:]))
     except TfiError as error:
         _log.error("%s", one_line(error))
         return 1
     return 0
 
 
-def _serve_with_pool(store: Store, stop: threading.Event, wake: threading.Event, name: str) -> None:
+def _serve_with_pool(
+    store: Store, stop: threading.Event, wake: threading.Event, name: str, way: Way
+) -> None:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(cpu_count(), mp_context=context, initializer=_end_with_parent)
     try:
-        serve_queue(store, pool, stop, wake=wake, worker=name)
+        serve_queue(store, pool, stop, wake=wake, worker=name, way=way)
     except BrokenExecutor:
         _log.exception("the rendering processes ended unexpectedly; starting new ones")
     finally:

@@ -28,11 +28,19 @@ from tfi_notebook.media.detect import (
 from tfi_notebook.media.nets import MESH_468, MESH_478, MeshModel, mesh_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-__all__ = ["DETECTION_SCORE_MIN", "PRESENCE_MIN", "Face", "find_face", "refine", "track_landmarks"]
+__all__ = [
+    "DETECTION_SCORE_MIN",
+    "PRESENCE_MIN",
+    "Face",
+    "FaceFollower",
+    "find_face",
+    "refine",
+    "track_landmarks",
+]
 
 PRESENCE_MIN: Final = 0.8
 EYE_CORNERS: Final = (33, 263)
@@ -122,12 +130,39 @@ def refine(
     return _mesh(rgb, MESH_478, _roi_of_landmarks(landmarks))
 
 
-def track_landmarks(frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Follow one face through a video with the independent 468-point model.
+class FaceFollower:
+    """Follows one face through the frames of a video, one frame at a time.
 
-    Independent: the renderer never uses this model, so that a score measured with it does
-    not grade itself. A frame without a face gives a row of NaN, and the face is searched
-    for again from the next frame on.
+    Uses the 468-point model, which the renderer never does, so that a score measured with
+    it does not grade itself.
+    """
+
+    def __init__(self) -> None:
+        self._points: NDArray[np.float64] | None = None
+        self._lost_frames = 0
+
+    def look(self, rgb: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+        """Find the face in the next frame.
+
+        Args:
+            rgb: (H, W, 3) RGB.
+
+        Returns:
+            (468, 3) landmarks in px, or None in a frame without a face; it is searched for
+            again from the next frame on.
+        """
+        points = None if self._points is None else _followed(rgb, self._points)
+        if points is None:
+            points = _found_again(rgb, tiles=self._lost_frames % _TILES_EVERY_FRAMES == 0)
+        self._points = points
+        self._lost_frames = 0 if points is not None else self._lost_frames + 1
+        return points
+
+
+def track_landmarks(frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """Follow one face through a video, see `FaceFollower`.
+
+    A frame without a face gives a row of NaN.
 
     Args:
         frames: RGB pictures (H, W, 3) in order; taken one by one, never collected.
@@ -138,25 +173,14 @@ def track_landmarks(frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
     Raises:
         NoFaceError: there are frames, but none of them shows a face.
     """
-    rows = list(_tracked(frames))
+    follower = FaceFollower()
+    rows = [follower.look(rgb) for rgb in frames]
     if not rows:
         return np.empty((0, MESH_468.points, 3))
     if all(row is None for row in rows):
         raise NoFaceError("no frame of the video shows a face")
     lost = np.full((MESH_468.points, 3), np.nan)
     return np.stack([lost if row is None else row for row in rows])
-
-
-def _tracked(frames: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float64] | None]:
-    points: NDArray[np.float64] | None = None
-    lost_frames = 0
-    for rgb in frames:
-        if points is not None:
-            points = _followed(rgb, points)
-        if points is None:
-            points = _found_again(rgb, tiles=lost_frames % _TILES_EVERY_FRAMES == 0)
-        lost_frames = 0 if points is not None else lost_frames + 1
-        yield points
 
 
 def _followed(rgb: NDArray[np.uint8], previous: NDArray[np.float64]) -> NDArray[np.float64] | None:

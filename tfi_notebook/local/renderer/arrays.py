@@ -23,12 +23,20 @@ SUBPIXEL_BITS = 4
 """Polygons are drawn with a precision of 1/16 px."""
 
 _Image = TypeVar("_Image", F32, U8)
+_Floats = TypeVar("_Floats", F32, F64)
 
 
 def remap(image: _Image, x: F32, y: F32, *, cubic: bool = False) -> _Image:
-    """Sample `image` (H, W[, C]) at the px coordinates `x`, `y` (h, w); borders are repeated."""
-    kind = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    return cast("_Image", cv2.remap(image, x, y, kind, borderMode=cv2.BORDER_REPLICATE))
+    """Sample `image` (H, W[, C]) at the px coordinates `x`, `y` (h, w); borders are repeated.
+
+    Without `cubic` the coordinates are rounded to 1/32 px: OpenCV 5.0.0 reads outside of the
+    picture when it interpolates floats linearly at coordinates that are floats too.
+    """
+    border = cv2.BORDER_REPLICATE
+    if cubic:
+        return cast("_Image", cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=border))
+    maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
+    return cast("_Image", cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=border))
 
 
 def blur(image: _Image, sigma_px: float) -> _Image:
@@ -36,10 +44,10 @@ def blur(image: _Image, sigma_px: float) -> _Image:
     return cast("_Image", cv2.GaussianBlur(image, (0, 0), sigma_px))
 
 
-def enlarge(field: F32, factor: int) -> F32:
-    """Return `field` (h, w, C) enlarged `factor` times by linear interpolation."""
-    size = (field.shape[1] * factor, field.shape[0] * factor)
-    return cast("F32", cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
+def box_blur(mask: U8, edge_px: float) -> U8:
+    """Return `mask` averaged over squares of `edge_px`: coarser than `blur`, and much quicker."""
+    side = 2 * round(edge_px / 2) + 1
+    return cast("U8", cv2.blur(mask, (side, side)))
 
 
 def fill_polygon(points: F64, shape: tuple[int, int]) -> U8:
@@ -69,10 +77,11 @@ def unit(mask: U8) -> F32:
     return mask[..., None].astype(np.float32) * np.float32(1 / 255)
 
 
-def smoothstep(x: F64) -> F64:
+def smoothstep(x: _Floats) -> _Floats:
     """Return 3x^2 - 2x^3 of `x` clipped to 0..1: a ramp without kinks."""
-    t = np.clip(x, 0, 1)
-    return t * t * (3 - 2 * t)
+    t: _Floats = np.clip(x, 0, 1)
+    ramp: _Floats = t * t * (3 - 2 * t)
+    return ramp
 
 
 def _fixed_point(points: F64) -> NDArray[np.int32]:

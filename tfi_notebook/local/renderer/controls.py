@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 SHAPE_BASES: Final = ("neutral", "open", "wide", "round", "press", "tuck", "brow")
 
 APERTURE: Final = 0.40  # full opening, of the mouth's width
-UPPER_SHARE, LOWER_SHARE = 0.22, 0.78  # of the opening: the lower jaw does the work
+UPPER_SHARE, LOWER_SHARE = 0.26, 0.74  # of the opening: the lower jaw does the work
 WIDEST_MOUTH: Final = 0.62  # of the eyes' distance; a grin counts no wider than that
+RESTING_MOUTH: Final = 0.50  # of the eyes' distance; a wider one smiles
+SMILE_LEVELLED, SMILE_NARROWED = 0.45, 0.6  # of a smile's curve and width: taken back at rest
 SEAL: Final = 0.012  # closed lips overlap by this, of the mouth's width: no slit stays
 
 
@@ -84,10 +86,10 @@ def _nothing(face: FaceFrame) -> F64:
 
 
 def _neutral(face: FaceFrame) -> F64:
-    """Close the mouth of the picture: what is left of it at rest."""
+    """Close the mouth of the picture and take back part of its smile: what is left at rest."""
     move = _nothing(face)
     closing = face.gap_px.copy()
-    closing[1:-1] += 2 * SEAL * face.mouth_px
+    closing += 2 * SEAL * face.mouth_px * _lip_window()
     step = closing[:, None] * face.down
     move[list(lm.OUTER_UPPER_LIP)] += 0.4 * 0.75 * step
     move[list(lm.OUTER_LOWER_LIP)] -= 0.6 * 0.8 * step
@@ -95,6 +97,11 @@ def _neutral(face: FaceFrame) -> F64:
     move[list(lm.INNER_LOWER_LIP)] -= 0.6 * step
     move[list(lm.MOUTH_CORNERS)] = 0
     _drop_jaw(move, face, -0.25 * float(face.gap_px.max()))
+    _level_smile(move, face, SMILE_LEVELLED)
+    wider = max(0.0, 1 - RESTING_MOUTH * face.eyes_px / face.mouth_px)
+    _spread_lips(move, face, -SMILE_NARROWED * min(wider, 0.25) / 2)
+    _take_cheeks_along(move, face, np.eye(2))
+    _take_chin_along(move, face)
     return move
 
 
@@ -109,7 +116,7 @@ def _open(face: FaceFrame) -> F64:
     move[list(lm.OUTER_LOWER_LIP)] += LOWER_SHARE * 0.92 * profile
     _drop_jaw(move, face, LOWER_SHARE * 0.8 * aperture)
     move[list(lm.MOUTH_CORNERS)] = 0.10 * aperture * face.down
-    _spread_lips(move, face, -0.05)
+    _spread_lips(move, face, -0.07)
     _take_cheeks_along(move, face, face.right[:, None] * face.right)
     return move
 
@@ -128,8 +135,9 @@ def _round(face: FaceFrame) -> F64:
     move = _nothing(face)
     _spread_lips(move, face, -0.14)
     _level_smile(move, face, 0.45)
-    move[list(lm.OUTER_UPPER_LIP[2:9])] -= 0.035 * face.unit_px * face.down
-    move[list(lm.OUTER_LOWER_LIP[2:9])] += 0.03 * face.unit_px * face.down
+    window = _lip_window()[:, None] * face.down
+    move[list(lm.OUTER_UPPER_LIP)] -= 0.035 * face.unit_px * window
+    move[list(lm.OUTER_LOWER_LIP)] += 0.03 * face.unit_px * window
     _take_cheeks_along(move, face, np.eye(2))
     return move
 
@@ -137,19 +145,26 @@ def _round(face: FaceFrame) -> F64:
 def _press(face: FaceFrame) -> F64:
     """Press the lips on each other: p, b, m."""
     move = _nothing(face)
-    move[list(lm.OUTER_LOWER_LIP[2:9])] -= 0.035 * face.unit_px * face.down
-    move[list(lm.OUTER_UPPER_LIP[2:9])] += 0.02 * face.unit_px * face.down
+    upper_px, lower_px = _lip_heights(face)
+    window = _lip_window()[:, None] * face.down
+    move[list(lm.OUTER_LOWER_LIP)] -= min(0.035 * face.unit_px, 0.22 * lower_px) * window
+    move[list(lm.OUTER_UPPER_LIP)] += min(0.022 * face.unit_px, 0.22 * upper_px) * window
+    _take_chin_along(move, face)
     return move
 
 
 def _tuck(face: FaceFrame) -> F64:
     """Draw the lower lip under the upper teeth: f, v."""
     move = _nothing(face)
-    inner = slice(1, lm.LIP_POINTS - 1)
-    lower = [*lm.OUTER_LOWER_LIP[inner], *lm.INNER_LOWER_LIP[inner]]
-    upper = [*lm.OUTER_UPPER_LIP[inner], *lm.INNER_UPPER_LIP[inner]]
-    move[lower] -= 0.05 * face.unit_px * face.down
-    move[upper] -= 0.03 * face.unit_px * face.down
+    _, lower_px = _lip_heights(face)
+    window = _lip_window()[:, None] ** 1.5 * face.down
+    inner_px = 0.05 * face.unit_px
+    outer_px = min(inner_px + 0.035 * face.unit_px, inner_px + 0.25 * lower_px)
+    move[list(lm.INNER_LOWER_LIP)] -= inner_px * window
+    move[list(lm.OUTER_LOWER_LIP)] -= outer_px * window
+    for row in (lm.OUTER_UPPER_LIP, lm.INNER_UPPER_LIP):
+        move[list(row)] -= 0.045 * face.unit_px * window
+    _take_chin_along(move, face)
     return move
 
 
@@ -163,7 +178,20 @@ def _brow(face: FaceFrame) -> F64:
 def _lip_profile() -> F64:
     """Return (11,): the opening along the lips, 1 in the middle, 0 at the corners."""
     across = np.linspace(-1, 1, lm.LIP_POINTS)
-    return np.asarray(np.clip(1 - across**2, 0, 1) ** 0.8, dtype=np.float64)
+    return np.asarray(np.clip(1 - across**2, 0, 1) ** 0.9, dtype=np.float64)
+
+
+def _lip_window() -> F64:
+    """Return (11,): 1 in the middle of a lip, 0 at its corners, without a step between."""
+    across = np.linspace(-1, 1, lm.LIP_POINTS)
+    return np.asarray((1 - across**2) * (1 + 0.8 * across**2), dtype=np.float64)
+
+
+def _lip_heights(face: FaceFrame) -> tuple[float, float]:
+    """Return how thick the upper and the lower lip are in their middle, px."""
+    upper = face.points[lm.INNER_UPPER_LIP[5]] - face.points[lm.OUTER_UPPER_LIP[5]]
+    lower = face.points[lm.OUTER_LOWER_LIP[5]] - face.points[lm.INNER_LOWER_LIP[5]]
+    return max(0.0, float(upper @ face.down)), max(0.0, float(lower @ face.down))
 
 
 def _drop_jaw(move: F64, face: FaceFrame, chin_px: float) -> None:
@@ -181,7 +209,7 @@ def _level_smile(move: F64, face: FaceFrame, share: float) -> None:
     lips = sorted({*lm.UPPER_LIP, *lm.LOWER_LIP})
     middle = face.points[[13, 14]].mean(axis=0)
     corners = face.points[list(lm.INNER_CORNERS)].mean(axis=0)
-    lift_px = share * float((middle - corners) @ face.down)
+    lift_px = share * max(0.0, float((middle - corners) @ face.down))
     move[lips] += np.minimum(face.side[lips, None] ** 2, 1.2) * lift_px * face.down
 
 
@@ -196,3 +224,14 @@ def _take_cheeks_along(move: F64, face: FaceFrame, allowed: F64) -> None:
         away = np.linalg.norm(face.points[skin] - face.points[corner], axis=1)
         follow = np.exp(-((away / (0.42 * face.mouth_px)) ** 2))
         move[skin] += follow[:, None] * (move[corner] @ allowed)
+
+
+def _take_chin_along(move: F64, face: FaceFrame) -> None:
+    """Let the skin just below the lower lip follow it, less with distance.
+
+    A stretch to more than twice its length cannot be inverted by the fixed point.
+    """
+    skin, lip = list(lm.CHIN_SKIN), lm.OUTER_LOWER_LIP[5]
+    away = np.linalg.norm(face.points[skin] - face.points[lip], axis=1)
+    follow = np.exp(-((away / (0.30 * face.mouth_px)) ** 2))[:, None]
+    move[skin] += follow * (move[lip] - move[skin])

@@ -34,9 +34,9 @@ ACCELERATION_WEIGHT: Final = 0.2  # b
 OPENING_GAIN: Final = 1.2  # gives back what the net's caution and the smoothing take
 MOUTH_SCALE_MAX: Final = 1.3  # beyond that the skin at the corners would fold
 
-LEAD_S: Final = 0.02
-"""Frames look this far ahead in the track. Measured in finished videos, mouths came 25 ms late;
-a viewer forgives an early mouth more easily than a late one."""
+LEAD_S: Final = 0.01
+"""Frames look this far ahead in the track. Measured in finished videos, mouths are then 0 to 15 ms
+early; a viewer forgives an early mouth more easily than a late one."""
 
 _OPEN, _PRESS = CHANNELS.index("open"), CHANNELS.index("press")
 _MOUTH: Final = slice(BASES.index("open"), BASES.index("tuck") + 1)
@@ -191,15 +191,15 @@ def _move_head(weights: F64, loudness: F32, scale: float, rng: np.random.Generat
     """Sway slowly, nod and raise the brows with the phrases; amplitudes in rad or eye distances."""
     phrase = _phrases(loudness, len(weights))
     sway = {
-        "shift_x": (0.012, (0.13, 0.31, 0.53)),
-        "shift_y": (0.008, (0.17, 0.41)),
-        "roll": (0.010, (0.11, 0.27, 0.47)),
-        "yaw": (0.05, (0.09, 0.23, 0.38)),
+        "shift_x": (0.007, (0.13, 0.31, 0.53)),
+        "shift_y": (0.006, (0.17, 0.41)),
+        "roll": (0.007, (0.11, 0.27, 0.47)),
+        "yaw": (0.055, (0.09, 0.23, 0.38)),
         "pitch": (0.025, (0.14, 0.33)),
     }
     for name, (amplitude, rates_hz) in sway.items():
         weights[:, _BASE[name]] = amplitude * _wander(len(weights), rates_hz, rng)
-    weights[:, _BASE["shift_y"]] += 0.03 * phrase
+    weights[:, _BASE["shift_y"]] += 0.02 * phrase
     weights[:, _BASE["pitch"]] += 0.06 * phrase
     weights[:, _BASE["brow"]] = np.clip(2.2 * phrase, 0, 1)
     weights[:, _BASE["brow"] :] *= scale

@@ -1,25 +1,27 @@
 """The inside of the mouth: throat, tongue and teeth, painted behind the parted lips.
 
-A photo of closed lips holds no mouth to show, so this is a drawing in the portrait's own
-colours. Where the portrait shows its teeth, those are used. The upper teeth belong to the
-skull: they move with the head, never with the lips.
+Its colours and teeth come from the portrait, see `look`. The upper teeth belong to the skull:
+they move with the head, never with the lips.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
 
 from tfi_notebook.local.renderer import landmarks as lm
-from tfi_notebook.local.renderer.arrays import F32, F64, Box, blur, fill_polygon, remap
 from tfi_notebook.local.renderer.rig import BASES, Rig
 
+if TYPE_CHECKING:
+    from tfi_notebook.local.renderer.arrays import F32, F64, Box
+
 CURVE_POINTS: Final = 41
-TEETH_LIT: Final = 0.18  # of the mouth's width: lips this far apart let all light on the teeth
-TEETH_DIM: Final = 0.2  # what is left of it between lips that hardly part
+TEETH_LIT: Final = 0.15  # of the mouth's width: lips this far apart let all light on the teeth
+TEETH_DIM: Final = 0.6  # what is left of it between lips that hardly part
 _HEAD: Final = BASES.index("shift_x")
 _ROUND: Final = BASES.index("round")
 
@@ -85,7 +87,7 @@ def paint_interior(rig: Rig, pose: MouthPose, weights: F64, detail: Detail, box:
     Args:
         rig: the portrait.
         pose: the lips of this frame.
-        weights: (12,) of this frame; only the head's part is used.
+        weights: (12,) of this frame.
         detail: what to paint.
         box: the part of the canvas to paint, even px.
 
@@ -93,27 +95,22 @@ def paint_interior(rig: Rig, pose: MouthPose, weights: F64, detail: Detail, box:
         (h, w, 3) RGB 0..255; to be masked with the opening by the caller.
     """
     place = _Place(rig, pose, box)
-    paint = np.empty((*place.across.shape, 3))
+    paint = np.empty((*place.across.shape, 3), np.float32)
     paint[...] = rig.look.cavity
     if detail >= Detail.TONGUE:
-        _blend(paint, _tongue_mask(place), rig.look.tongue)
+        mask = _tongue_mask(place)[..., None]
+        paint += mask * (rig.look.tongue.astype(np.float32) - paint)
     paint *= _shade(place, depth=0.5)
     if detail >= Detail.TEETH:
-        head = np.where(np.arange(len(weights)) >= _HEAD, weights, 0)
-        # a narrow opening lets little light in, and rounded lips stand before the teeth
-        opened = min(1.0, pose.gap_px / (TEETH_LIT * rig.face.mouth_px))
-        seen = (TEETH_DIM + (1 - TEETH_DIM) * opened) * (1 - 0.6 * min(1.0, float(weights[_ROUND])))
-        draw = _own_teeth if rig.look.own_teeth else _painted_teeth
-        draw(paint, rig, head, place, seen**rig.look.shadow)
-    return paint.astype(np.float32)
+        _show_teeth(paint, rig, weights, place)
+    return paint
 
 
 class _Place:
     """Mouth coordinates of every pixel of a box.
 
-    `across` runs from -1 at the left inner corner to 1 at the right one; `below` is the
-    distance in px below the line through the corners; `from_upper` and `to_lower` are the
-    distances in px from the two lips.
+    `across` runs from -1 at the left inner corner to 1 at the right one; `from_upper` and
+    `to_lower` are the distances in px from the two lips.
     """
 
     def __init__(self, rig: Rig, pose: MouthPose, box: Box) -> None:
@@ -121,28 +118,28 @@ class _Place:
         face = rig.face
         self.box = box
         self.mouth_px = face.mouth_px
-        self.shadow = rig.look.shadow
+        self.shadow = rig.look.shadow.astype(np.float32)
         self.gap_px = pose.gap_px
-        self.centre = (pose.upper[0] + pose.upper[-1]) / 2
+        centre = (pose.upper[0] + pose.upper[-1]) / 2
         half = float(np.linalg.norm(pose.upper[-1] - pose.upper[0])) / 2 + 1e-6
-        x = np.arange(x0, x1)[None] - self.centre[0]
-        y = np.arange(y0, y1)[:, None] - self.centre[1]
-        self.across = (x * face.right[0] + y * face.right[1]) / half
-        self.below = x * face.down[0] + y * face.down[1]
+        x = np.arange(x0, x1)[None] - centre[0]
+        y = np.arange(y0, y1)[:, None] - centre[1]
+        self.across: F32 = ((x * face.right[0] + y * face.right[1]) / half).astype(np.float32)
+        below = x * face.down[0] + y * face.down[1]
         stations = np.linspace(-1, 1, CURVE_POINTS)
-        upper = np.interp(self.across, stations, (pose.upper - self.centre) @ face.down)
-        lower = np.interp(self.across, stations, (pose.lower - self.centre) @ face.down)
-        self.from_upper = self.below - upper
-        self.to_lower = lower - self.below
+        upper = np.interp(self.across, stations, (pose.upper - centre) @ face.down)
+        lower = np.interp(self.across, stations, (pose.lower - centre) @ face.down)
+        self.from_upper: F32 = (below - upper).astype(np.float32)
+        self.to_lower: F32 = (lower - below).astype(np.float32)
 
 
-def _tongue_mask(place: _Place) -> F64:
+def _tongue_mask(place: _Place) -> F32:
     """The tongue fills the lower half of the opening, in a soft arc."""
-    rise = (0.55 * place.gap_px - place.to_lower) / (0.18 * place.mouth_px)
-    return 0.8 * _clip(rise) * _clip(1.15 - 1.25 * np.abs(place.across))
+    rise = (0.5 * place.gap_px - place.to_lower) / (0.16 * place.mouth_px)
+    return 0.85 * _clip(rise) * _clip(1.2 - 1.3 * np.abs(place.across))
 
 
-def _shade(place: _Place, *, depth: float) -> F64:
+def _shade(place: _Place, *, depth: float) -> F32:
     """Return (h, w, 3): the shadow of lips and cheeks.
 
     `depth` 0..1 is how deep it is. What light there is has passed through lips, so red is
@@ -152,55 +149,33 @@ def _shade(place: _Place, *, depth: float) -> F64:
     upper_lip = 1 - 0.9 * depth * (1 - _clip(place.from_upper / (0.07 * mouth)))
     lower_lip = 1 - 0.8 * depth * (1 - _clip(place.to_lower / (0.05 * mouth)))
     cheeks = 1 - 1.3 * depth * (1 - _clip((1.0 - np.abs(place.across)) / 0.35))
-    light = np.maximum(upper_lip * lower_lip * cheeks, 0.05)[..., None]
-    return np.asarray(light**place.shadow, dtype=np.float64)
+    light = np.maximum(upper_lip * lower_lip * cheeks, np.float32(0.05))[..., None]
+    return np.asarray(light**place.shadow, dtype=np.float32)
 
 
-def _painted_teeth(paint: F64, rig: Rig, head: F64, place: _Place, seen: F64) -> None:
-    """Paint a row of upper teeth, hanging from the line on which the lips meet at rest."""
-    mouth, t = place.mouth_px, place.across
-    edge_px = max(1.0, 0.025 * mouth)
-    lip = inner_lip(rig, _with_neutral(head), lm.INNER_UPPER_LIP)
-    rest = float(((lip - place.centre) @ rig.face.down).max())
-    row_end = rest + mouth * (0.075 - 0.06 * t**2)
-    gaps = 0.96 + 0.04 * np.abs(np.cos(t * np.pi * 3.4)) ** 0.5
-    light = gaps[..., None] * _shade(place, depth=0.22) * _side_light(t)
-    row = _clip((row_end - place.below) / edge_px) * _clip((0.9 - np.abs(t)) / 0.3)
-    _blend(paint, row, rig.look.teeth * light, seen)
-
-
-def _own_teeth(paint: F64, rig: Rig, head: F64, place: _Place, seen: F64) -> None:
-    """Show the teeth of the picture, where the picture has them, moved with the head."""
-    x0, y0, x1, y1 = place.box
-    upper, lower = (inner_lip(rig, head, row) for row in (lm.INNER_UPPER_LIP, lm.INNER_LOWER_LIP))
-    opening = np.concatenate([upper, lower[::-1]]) - [x0, y0]
-    mask = blur(fill_polygon(opening, (y1 - y0, x1 - x0)), max(0.8, 0.02 * place.mouth_px))
-    inside = np.clip(mask / 127.5 - 1, 0, 1)
+def _show_teeth(paint: F32, rig: Rig, weights: F64, place: _Place) -> None:
+    """Lay the upper teeth over `paint`, moved with the head, lit as far as the lips part."""
+    teeth, (x0, y0, x1, y1) = rig.look.teeth, place.box
+    head = np.where(np.arange(len(weights)) >= _HEAD, weights, 0)
     shift = np.tensordot(head, rig.moves[:, lm.INNER_UPPER_LIP[5]], axes=1)
-    x = np.broadcast_to(np.arange(x0, x1) - shift[0], (y1 - y0, x1 - x0)).astype(np.float32)
-    y = np.broadcast_to((np.arange(y0, y1) - shift[1])[:, None], x.shape).astype(np.float32)
-    _blend(paint, inside, remap(rig.pictures[0], x, y) * _shade(place, depth=0.18), seen)
+    to_sprite = np.array(
+        [[1, 0, x0 - shift[0] - teeth.box[0]], [0, 1, y0 - shift[1] - teeth.box[1]]]
+    )
+    shown = cv2.warpAffine(
+        teeth.paint, to_sprite, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    ).astype(np.float32, copy=False)
+    # a narrow opening lets little light in, and rounded lips stand before the teeth
+    opened = min(1.0, place.gap_px / (TEETH_LIT * place.mouth_px))
+    rounded = min(1.0, float(weights[_ROUND]))
+    light = (TEETH_DIM + (1 - TEETH_DIM) * opened) * (1 - 0.45 * rounded)
+    lit = _shade(place, depth=0.30) * (light**place.shadow)
+    shown *= np.float32(0.35 + 0.65 * min(1.0, 3 * opened))
+    paint *= 1 - shown[..., 3:]
+    paint += shown[..., :3] * lit
 
 
-def _side_light(across: F64) -> F64:
-    """Return (h, w, 1): the row of teeth curves back into the dark at its sides."""
-    return (1 - 0.4 * across**2)[..., None]
-
-
-def _with_neutral(head: F64) -> F64:
-    """Return the weights of a shut mouth on that head."""
-    weights = head.copy()
-    weights[0] = 1
-    return weights
-
-
-def _blend(paint: F64, mask: F64, colour: F64, share: F64 | float = 1.0) -> None:
-    """Lay `colour` over `paint` where `mask` (h, w) says so, by `share` of each channel."""
-    paint += mask[..., None] * share * (colour - paint)
-
-
-def _clip(values: F64) -> F64:
-    return np.asarray(np.clip(values, 0, 1), dtype=np.float64)
+def _clip(values: F32 | F64) -> F32:
+    return np.asarray(np.clip(values, 0, 1), dtype=np.float32)
 
 
 def _curve_matrix(points: int, samples: int) -> F64:

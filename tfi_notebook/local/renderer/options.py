@@ -28,14 +28,15 @@ class RenderOptions:
         iteration_count: n steps of two solvers, both started cold. The mouth's movement
             is solved for by n projected-gradient steps from a shut mouth: few steps mumble, 5
             reach about 70 % of the full opening, 10 about 90 %, 20 nearly all of it. And each
-            frame's warp is inverted by min(n, 12) fixed-point steps.
+            frame's warp is inverted by min(n, 10) fixed-point steps.
         output_size: long edge of the video in px, rounded up to even.
         crop: a square round the face; False shows the whole picture.
         expand_ratio: with `crop`, the square's side is the face's longer side times
             1 + 2 * expand_ratio, but no more than the picture's short edge.
         dynamic_scale: multiplies the head's movement, and the mouth's up to 1.3 (beyond
             that the skin would have to fold).
-        language: of the speech, as a code such as "en" or "de-DE".
+        language: of the speech, as a code such as "en" or "de-DE". For English, version 6
+            also listens with pocketsphinx where the extra `phones` is installed.
         seed: of the head's movement and blinks.
 
     Raises:
@@ -80,8 +81,11 @@ class RenderReport:
         size_bytes: size of the file.
         version: as asked for.
         iteration_count: as asked for.
-        warp_step_count: fixed-point steps per frame, min(iteration_count, 12).
-        driver: what moved the mouth: "loudness" or "speech net".
+        warp_step_count: fixed-point steps per frame, min(iteration_count, 10).
+        driver: what moved the mouth: "loudness", "speech net" or "speech net and phones".
+        language: as asked for.
+        seed: as asked for.
+        versions: package -> version, of what the picture and the sound depend on.
         face_score: the face detector's score in 0..1.
         face_presence: the landmark network's own score in 0..1.
         face_share: the face's longer side as a share of the video's long edge.
@@ -106,6 +110,9 @@ class RenderReport:
     iteration_count: int
     warp_step_count: int
     driver: str
+    language: str
+    seed: int
+    versions: dict[str, str]
     face_score: float
     face_presence: float
     face_share: float

@@ -11,7 +11,8 @@ import os
 import tempfile
 import time
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,12 +20,14 @@ import av
 import cv2
 import numpy as np
 
+import tfi_notebook
 from tfi_notebook.errors import RenderError
 from tfi_notebook.local.renderer.canvas import Canvas, make_canvas
-from tfi_notebook.local.renderer.dispatch import pack, parallel, serial
-from tfi_notebook.local.renderer.motion import FPS, Motion, make_motion
+from tfi_notebook.local.renderer.dispatch import pack, parallel, threaded
+from tfi_notebook.local.renderer.driver import driver_of, motion_of, mouth_track
+from tfi_notebook.local.renderer.motion import FPS, Motion
 from tfi_notebook.local.renderer.mouth import Detail
-from tfi_notebook.local.renderer.options import LOUDNESS_VERSION, RenderOptions, RenderReport
+from tfi_notebook.local.renderer.options import RenderOptions, RenderReport
 from tfi_notebook.local.renderer.rig import Rig, build_rig
 from tfi_notebook.local.renderer.segments import (
     Joiner,
@@ -33,14 +36,13 @@ from tfi_notebook.local.renderer.segments import (
     residual_summary,
     split,
 )
-from tfi_notebook.local.renderer.speech import speech_track
 from tfi_notebook.local.renderer.warp import MAX_STEPS
-from tfi_notebook.media.audio import ANALYSIS_RATE_HZ, decode, energy
+from tfi_notebook.media.audio import ANALYSIS_RATE_HZ, Hearing, blocks, hear
 from tfi_notebook.media.face import Face, find_face
 from tfi_notebook.media.frames import read_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from concurrent.futures import Executor
 
     from tfi_notebook.local.renderer.arrays import F32
@@ -51,7 +53,7 @@ SOUND_RATE_HZ: Final = 44_100
 _CAUSE_CHARS: Final = 200  # of a foreign error's text
 _PROGRESS_EVERY_S: Final = 0.1
 _FRAMES_FROM: Final = 0.1  # the share of the progress that comes before the frames
-_DETAILS: Final = {4: Detail.CAVITY, 5: Detail.TONGUE, 6: Detail.TEETH}
+DETAILS: Final = {4: Detail.CAVITY, 5: Detail.TONGUE, 6: Detail.TEETH}
 _ORDINARY_FAILURES: Final = (
     av.FFmpegError,
     cv2.error,
@@ -83,7 +85,7 @@ def render(
         options: see `RenderOptions`.
         executor: renders segments of frames in its workers, anything with the interface of
             `concurrent.futures.Executor`; processes must be spawned, not forked. None
-            renders in this process, which is best for clips below about 30 s at 400 px.
+            renders in threads of this process, one for each core.
         progress: is called with the share done in 0..1 and the name of the stage, at most
             about ten times a second, in this thread.
 
@@ -96,8 +98,15 @@ def render(
         NotAudioError, EmptyAudioError, AudioTooLongError: the narration cannot be used.
         RenderError: anything else that went wrong, such as a full disk or a dead worker.
     """
-    try:
+    with failures_told():
         return _Job(image, audio, options, executor, _Progress(progress)).run(out)
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Raise what goes wrong on an ordinary day, such as a full disk, as a `RenderError`."""
+    try:
+        yield
     except _ORDINARY_FAILURES as cause:
         raise RenderError(
             f"rendering failed: {type(cause).__name__}: {str(cause)[:_CAUSE_CHARS]}",
@@ -134,6 +143,7 @@ class _Job:
     ) -> None:
         self._image, self._audio, self._options = image, audio, options
         self._executor, self._progress = executor, progress
+        self._driver = driver_of(options.version, options.language)
         self._timings_s: dict[str, float] = {}
 
     def run(self, out: Path) -> RenderReport:
@@ -141,19 +151,19 @@ class _Job:
         with self._stage("picture", 0.0):
             canvas, face = self._canvas()
         with self._stage("sound", 0.03):
-            samples = decode(self._audio, ANALYSIS_RATE_HZ, field="audio_url")
-            sound = decode(self._audio, SOUND_RATE_HZ, field="audio_url")
+            hearing = hear(self._sound())
         with self._stage("rig", 0.05):
             rig = build_rig(canvas)
         with self._stage("motion", 0.08):
-            motion = self._motion(samples)
+            motion = self._motion(hearing)
         with self._stage("frames", _FRAMES_FROM), _published(out) as part:
-            joiner = Joiner(part, sound, SOUND_RATE_HZ)
-            self._join(joiner, rig, motion)
+            with closing(self._sound(SOUND_RATE_HZ)) as sound:
+                joiner = Joiner(part, sound, SOUND_RATE_HZ)
+                self._join(joiner, rig, motion)
             size_bytes = part.stat().st_size
         self._timings_s["total"] = time.perf_counter() - started
         self._progress.tell(1.0, "done")
-        return self._report(canvas, face, motion, joiner, len(samples), size_bytes)
+        return self._report(canvas, face, motion, joiner, hearing.duration_s, size_bytes)
 
     @contextmanager
     def _stage(self, name: str, share: float) -> Iterator[None]:
@@ -175,21 +185,16 @@ class _Job:
         )
         return canvas, face
 
-    def _motion(self, samples: F32) -> Motion:
-        options = self._options
-        track = speech_track(samples, version=options.version, language=options.language)
-        return make_motion(
-            track,
-            energy(samples),
-            version=options.version,
-            step_count=options.iteration_count,
-            dynamic_scale=options.dynamic_scale,
-            seed=options.seed,
-        )
+    def _sound(self, rate_hz: int = ANALYSIS_RATE_HZ) -> Generator[F32]:
+        return blocks(self._audio, rate_hz, field="audio_url")
+
+    def _motion(self, hearing: Hearing) -> Motion:
+        track = mouth_track(hearing, self._sound(), self._options.version, self._driver)
+        return motion_of(track, hearing, self._options)
 
     def _join(self, joiner: Joiner, rig: Rig, motion: Motion) -> None:
         total = len(motion.weights)
-        tasks = split(motion, self._options.iteration_count, _DETAILS[self._options.version])
+        tasks = split(motion, self._options.iteration_count, DETAILS[self._options.version])
         try:
             for segment in self._segments(rig, tasks):
                 joiner.add(segment)
@@ -202,7 +207,7 @@ class _Job:
 
     def _segments(self, rig: Rig, tasks: Iterator[SegmentTask]) -> Iterator[Segment]:
         if self._executor is None:
-            yield from serial(rig, tasks)
+            yield from threaded(rig, tasks)
         else:
             with tempfile.TemporaryDirectory(prefix="tfi-rig-") as folder:
                 parcel = pack(rig, Path(folder) / "rig.pickle")
@@ -214,11 +219,10 @@ class _Job:
         face: Face,
         motion: Motion,
         joiner: Joiner,
-        sample_count: int,
+        duration_s: float,
         size_bytes: int,
     ) -> RenderReport:
         options = self._options
-        duration_s = sample_count / ANALYSIS_RATE_HZ
         mean_px, max_px = residual_summary(joiner.residuals_px)
         return RenderReport(
             width_px=canvas.rgb.shape[1],
@@ -230,7 +234,10 @@ class _Job:
             version=options.version,
             iteration_count=options.iteration_count,
             warp_step_count=min(options.iteration_count, MAX_STEPS),
-            driver="loudness" if options.version == LOUDNESS_VERSION else "speech net",
+            driver=self._driver,
+            language=options.language,
+            seed=options.seed,
+            versions=_versions(),
             face_score=face.score,
             face_presence=face.presence,
             face_share=canvas.face_share,
@@ -258,6 +265,16 @@ def _published(out: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what the picture and the sound depend on."""
+    names = ("numpy", "opencv-python-headless", "av", "pocketsphinx")
+    found = {"tfi-notebook": tfi_notebook.__version__}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _umask() -> int:

@@ -23,7 +23,7 @@ from tfi_notebook.local.renderer.motion import FPS
 from tfi_notebook.media.video import AacTrack, h264_stream, yuv_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from av.container import OutputContainer
@@ -99,14 +99,14 @@ class Joiner:
 
     Args:
         path: the file to write.
-        samples: (n,) the narration in -1..1.
+        sound: the narration's samples in -1..1, in pieces; taken as they are needed.
         rate_hz: its sample rate.
     """
 
-    def __init__(self, path: Path, samples: F32, rate_hz: int) -> None:
+    def __init__(self, path: Path, sound: Iterable[F32], rate_hz: int) -> None:
         options = {"movflags": "+faststart"}
         self._container: OutputContainer = av.open(str(path), "w", format="mp4", options=options)
-        self._samples, self._rate_hz = samples, rate_hz
+        self._narration, self._rate_hz = sound, rate_hz
         self._stream: VideoStream | None = None
         self._sound: AacTrack | None = None
         self.frame_count = 0
@@ -141,7 +141,7 @@ class Joiner:
         if self._stream is None:
             self._stream = self._container.add_stream_from_template(pictures)
             self._stream.time_base = pictures.time_base
-            self._sound = AacTrack(self._container, self._samples, self._rate_hz)
+            self._sound = AacTrack(self._container, self._narration, self._rate_hz)
         if pictures.time_base is None:
             raise RenderError("a rendered segment has no time base")
         shift = round(self.frame_count / (FPS * pictures.time_base))
