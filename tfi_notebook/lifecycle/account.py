@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tfi_notebook.contract.model import Payload
     from tfi_notebook.contract.records import MappingFields, Project
     from tfi_notebook.display.preview import PreviewView
+    from tfi_notebook.lifecycle.embedded import Previews
     from tfi_notebook.lifecycle.engine import Engine
-    from tfi_notebook.lifecycle.previews import Previews
     from tfi_notebook.settings import Settings
 
 

@@ -1,7 +1,7 @@
 """The local service of this process: one for each folder, shared by the workspaces that use it.
 
 Opening a workspace again and again, as a cell that is run again does, must not start a renderer
-each time.
+each time. And the previews, which need its folder and its renderer, but neither queue nor worker.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from tfi_notebook import arguments
+from tfi_notebook.display.preview import PreviewView
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tfi_notebook.contract.model import Payload
     from tfi_notebook.local.previewer import Previewer
     from tfi_notebook.local.service import LocalService
     from tfi_notebook.settings import Settings
@@ -55,7 +59,34 @@ def give_back(settings: Settings) -> None:
     service.close()
 
 
-def previewer(settings: Settings) -> Previewer:
+class Previews:
+    """The previews of one connection: opened at the first; belongs to the loop but for `close`.
+
+    Args:
+        settings: the resolved connection.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._previewer: Previewer | None = None
+
+    async def make(self, payload: Payload, seconds: float, size_px: int) -> PreviewView:
+        """Render the beginning of a payload's video; see `Account.preview`."""
+        length_s = arguments.number("seconds", seconds)
+        edge_px = arguments.whole("size_px", size_px)
+        if self._previewer is None:
+            self._previewer = _previewer(self._settings)
+        clip = await self._previewer.clip(payload, length_s, edge_px)
+        return PreviewView(clip.data, clip.duration_s, clip.wall_s)
+
+    def close(self) -> None:
+        """Give up what was opened."""
+        previewer, self._previewer = self._previewer, None
+        if previewer is not None:
+            previewer.close()
+
+
+def _previewer(settings: Settings) -> Previewer:
     """Return what renders previews, in the folder of the local service; for any connection.
 
     Raises:

@@ -22,7 +22,6 @@ from tfi_notebook.lifecycle.job import Job
 from tfi_notebook.lifecycle.joblist import JobList
 from tfi_notebook.lifecycle.ledger import Ledger
 from tfi_notebook.lifecycle.medium import BUSY_TIMEOUT_S
-from tfi_notebook.lifecycle.previews import Previews
 from tfi_notebook.lifecycle.resolve import UnresolvedJobs, unresolved
 from tfi_notebook.settings import Settings
 
@@ -62,7 +61,7 @@ class Workspace(Account):
             undo.callback(self._ledger.close)
             client = AsyncClient(settings, self._way(undo))
             self._engine = Engine(settings, client, self._ledger)
-            self._previews = Previews(settings)
+            self._previews = embedded.Previews(settings)
             self.resolver = self._engine.resolver
             self.painter = Painter(self.start, settings.limits.board_interval_s)
             self._engine.subscribe(lambda _row: self.painter.changed())

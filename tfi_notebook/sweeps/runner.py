@@ -36,6 +36,10 @@ _PAYMENT_REQUIRED = 402
 _LATER = (NotSentError, ServiceDownError, RateLimitedError)
 """Nothing was sent, for no fault of the point: it is submitted when the service is back."""
 
+TASKS_PER_JOB = 2
+"""So many points are worked on for each that may be in flight: videos that are slow to fetch hold
+new submits back, so that finished jobs do not pile up."""
+
 
 class Runner(Led):
     """One run at work. Everything here belongs to the background loop.
@@ -177,7 +181,8 @@ class Runner(Led):
             self._look_for_service()
             return False, redact(str(outage))
         in_flight = self.books.in_flight()
-        if len(in_flight) >= self.store.record.max_in_flight:
+        most = self.store.record.max_in_flight
+        if len(in_flight) >= most or len(self._tasks) >= TASKS_PER_JOB * most:
             return False, ""
         purse = self.books.purse
         body, waits = self.queue.body(row), bool(in_flight)
