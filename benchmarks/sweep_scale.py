@@ -220,8 +220,8 @@ def memory(jobs: int) -> dict[str, float]:
         assert first.counts == {"done": 600}
         before = _traced()
         scales = [1 + at / jobs for at in range(jobs // 10)]
-        more = Sweep(BASE, dynamic_scale=scales, iteration_count=range(51, 61))
-        first.add(more).wait()
+        more = Sweep(BASE, workspace=workspace, dynamic_scale=scales, iteration_count=range(51, 61))
+        first.add(more, confirm=True).wait()
         job_bytes = (_traced() - before) / len(more)
     tracemalloc.stop()
     return {

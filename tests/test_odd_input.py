@@ -89,6 +89,7 @@ def fate(call: Callable[[], object]) -> str:
 
 CALLS: dict[str, tuple[Callable[[Bench, Any], object], set[str]]] = {
     "submit": (lambda bench, odd: bench.workspace.submit(odd), set()),
+    "preview": (lambda bench, odd: bench.workspace.preview(odd), set()),
     "force": (lambda bench, odd: bench.workspace.submit(good_payload(), force=odd), {"True"}),
     "job": (lambda bench, odd: bench.workspace.job(odd), {"x", "canary", "status"}),
     "adopt": (lambda bench, odd: bench.job.adopt(odd), set()),

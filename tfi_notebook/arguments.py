@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import os
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ WHOLE_MAX = 2**53
 
 
 def number(name: str, value: Any, *, least: float = 0.0, hint: str = "") -> float:  # noqa: ANN401 - whatever was given
-    """Return a finite number; neither a text nor True is one.
+    """Return a finite number, a `Decimal` among them; neither a text nor True is one.
 
     Raises:
         ArgumentError: it is none, or less than `least`.
@@ -26,13 +28,12 @@ def number(name: str, value: Any, *, least: float = 0.0, hint: str = "") -> floa
         >>> number("timeout_s", 5)
         5.0
     """
-    if not isinstance(value, bool) and isinstance(value, Real):
+    if not isinstance(value, bool) and isinstance(value, Real | Decimal):
         real = _real(value)
         if math.isfinite(real) and real >= least:
             return real
-    raise ArgumentError(
-        f"must be a number, {least:g} or more, not {told(value)}", field=name, hint=hint
-    )
+    bound = f", {least:g} or more" if least > -math.inf else ""
+    raise ArgumentError(f"must be a number{bound}, not {told(value)}", field=name, hint=hint)
 
 
 def whole(name: str, value: Any, *, least: int = 0, hint: str = "") -> int:  # noqa: ANN401 - whatever was given
@@ -60,6 +61,34 @@ def flag(name: str, value: Any, *, hint: str = "") -> bool:  # noqa: ANN401 - wh
     if isinstance(value, bool):
         return value
     raise ArgumentError(f"must be True or False, not {told(value)}", field=name, hint=hint)
+
+
+def names(name: str, value: Any, *, hint: str = "") -> tuple[Any, ...]:  # noqa: ANN401 - whatever was given
+    """Return several names as a tuple; a single text is one name.
+
+    Raises:
+        ArgumentError: it is neither.
+
+    Example:
+        >>> names("show", "lip_sync"), names("show", ["lip_sync", "credits"])
+        (('lip_sync',), ('lip_sync', 'credits'))
+    """
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, Iterable):
+        return tuple(value)
+    raise ArgumentError(f"must be names, not {told(value)}", field=name, hint=hint)
+
+
+def mapping(name: str, value: Any, *, hint: str = "") -> Mapping[Any, Any]:  # noqa: ANN401 - whatever was given
+    """Return a mapping; None is an empty one.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
+    if value is None or isinstance(value, Mapping):
+        return value or {}
+    raise ArgumentError(f"must be a mapping, not {told(value)}", field=name, hint=hint)
 
 
 def path(name: str, value: Any, *, hint: str = "") -> Path:  # noqa: ANN401 - whatever was given
@@ -111,8 +140,10 @@ def told(value: Any) -> str:  # noqa: ANN401 - whatever was given
     return "None" if value is None else f"{type(value).__name__}"
 
 
-def _real(value: Real) -> float:
+def _real(value: Real | Decimal) -> float:
     try:
         return float(value)
     except OverflowError:  # a whole number beyond 1e308
         return math.inf
+    except ValueError:  # a decimal that signals that it is none
+        return math.nan

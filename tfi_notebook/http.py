@@ -44,9 +44,9 @@ _UNPRINTABLE = re.compile(
 _CLEANED_LOGGERS = (
     "httpx", "httpcore.connection", "httpcore.http11", "asyncio",
     "tfi_notebook.display.painter", "tfi_notebook.lifecycle.feed", "tfi_notebook.lifecycle.tracker",
-    "tfi_notebook.local.replies", "tfi_notebook.local.routes", "tfi_notebook.local.tasks",
-    "tfi_notebook.local.worker", "tfi_notebook.sweeps.led", "tfi_notebook.widgets.panel",
-    "tfi_notebook.lifecycle.workspace",
+    "tfi_notebook.local.renderers", "tfi_notebook.local.replies", "tfi_notebook.local.routes",
+    "tfi_notebook.local.tasks", "tfi_notebook.local.worker", "tfi_notebook.sweeps.led",
+    "tfi_notebook.lifecycle.workspace", "tfi_notebook.widgets.panel",
 )  # fmt: skip
 _LOG_MAX_CHARS = 20_000
 

@@ -37,6 +37,7 @@ class HeldApi:
     def __init__(self, allowed: int = 0, credit: str = "12.5") -> None:
         self.allowed = allowed
         self.credit: str | None = credit
+        self.prices: dict[int, str] = {}  # by version, where it is not `credit`
         self.bodies: list[dict[str, Any]] = []
         self.polls: list[str] = []
         self.failing: set[str] = set()
@@ -89,14 +90,16 @@ class HeldApi:
 
     def _row(self, job_id: str) -> bytes:
         self.polls.append(job_id)
-        ended = int(job_id.removeprefix("job-")) <= self.allowed
+        number = int(job_id.removeprefix("job-"))
+        ended = number <= self.allowed
         word = "STARTED"
         if ended:
             self._ended.add(job_id)
             word = "FAILED" if job_id in self.failing else "SUCCESS"
         row: dict[str, object] = {"uuid": job_id, "job_status": word}
-        if ended and self.credit is not None:
-            row["credit_used"] = self.credit
+        credit = self.prices.get(self.bodies[number - 1]["version"], self.credit)
+        if ended and credit is not None:
+            row["credit_used"] = credit
         if word == "SUCCESS":
             row["output"] = {"output": f"ai-talking-videos/p/outputs/{job_id}.mp4"}
         return reply(200, row)

@@ -4,6 +4,7 @@ import tracemalloc
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd  # type: ignore[import-untyped] # it publishes no types
 import pytest
 from hypothesis import given
@@ -16,6 +17,8 @@ from tfi_notebook.sweeps.draws import choice, log_uniform, uniform, uniform_int
 from tfi_notebook.sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tfi_notebook.contract.model import Payload
 
 SIGNED = "https://b.example.com/a.mp3?X-Amz-Signature=canary&X-Amz-Expires=60"
@@ -24,6 +27,10 @@ TEMPLATE = TemplatePayload(
     template_id="468ea7a0-66e1-4357-a760-236e54167f3e",
     values={"headline": "Hello", "avatar": {"image_url": "https://cdn.example.com/a.png"}},
 )
+
+
+def over_half_a_character() -> dict[str, Any]:
+    return {"version\ud800": [5]}
 
 
 def over(base: Payload, axes: dict[str, Any]) -> Sweep:
@@ -44,6 +51,54 @@ def test_zip_walks_the_axes_side_by_side_and_a_single_value_stands_for_all() -> 
     assert [point.axes for point in sweep.points()] == [(5, 10, "de"), (6, 20, "de")]
     with pytest.raises(SweepError, match="differ in length"):
         Sweep.zip(good_payload(), version=[4, 5, 6], iteration_count=[10, 20])
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: Sweep(good_payload(), iteration_count=uniform_int(5, 9)), "Sweep.sample"),
+        (lambda: Sweep.zip(good_payload(), version=choice([5, 6])), "Sweep.sample"),
+        (lambda: Sweep.zip(good_payload()), "there is no axis"),
+        (lambda: Sweep.sample(good_payload(), 4), "there is no axis"),
+        (lambda: Sweep(good_payload(), version=[]), "the axis has no values"),
+        (lambda: Sweep.zip(good_payload(), version=[5, 6], language=["de"] * 3), "differ in"),
+        (lambda: choice(5), "options: must be a list"),  # type: ignore[arg-type] # on purpose
+        (lambda: choice(None), "options: must be a list"),  # type: ignore[arg-type] # on purpose
+        (lambda: choice([]), "one value at least"),
+        (lambda: Sweep(good_payload(), **over_half_a_character()), "is not a field"),
+        (lambda: Sweep.from_frame({"version": [5]}), "frame: must be a pandas frame"),
+        (lambda: Sweep.from_frame([5]), "frame: must be a pandas frame"),
+        (lambda: Sweep.from_frame(None), "frame: must be a pandas frame"),
+        (lambda: Sweep.from_frame(pd.Series([5])), "frame: must be a pandas frame"),
+        (lambda: Sweep.from_frame(pd.DataFrame(), good_payload()), "the table is empty"),
+        (lambda: Sweep.from_frame(pd.DataFrame({"version": []}), good_payload()), "is empty"),
+        (
+            lambda: Sweep.from_frame(
+                pd.DataFrame([[5, 6]], columns=["version"] * 2), good_payload()
+            ),
+            "two columns are called 'version'",
+        ),
+    ],
+)
+def test_what_makes_no_axes_is_told_with_what_to_do(make: Callable[[], object], named: str) -> None:
+    with pytest.raises((SweepError, ArgumentError), match=named) as caught:
+        make()
+    assert caught.value.hint
+    assert str(caught.value).encode()  # it can be printed
+
+
+def test_half_a_character_is_a_wrong_value_that_can_be_shown(idle: Any) -> None:
+    sweep = Sweep(good_payload(), workspace=idle, language=["en", "\ud800"])
+    right, wrong = sweep.points()
+    assert not right.problem
+    assert wrong.problem
+    assert wrong.axes == ("\\ud800",)
+
+
+def test_a_single_value_of_numpy_or_a_series_is_an_axis() -> None:
+    assert [p.axes for p in Sweep(good_payload(), version=np.array(5)).points()] == [(5,)]
+    drawn = Sweep.sample(good_payload(), 4, version=pd.Series([5, 6]), method="random")
+    assert {point.axes[0] for point in drawn.points()} <= {5, 6}
 
 
 @pytest.mark.parametrize("method", ["random", "lhs", "sobol"])

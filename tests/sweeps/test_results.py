@@ -15,8 +15,11 @@ from tfi_notebook.errors import ArgumentError, SettingsError, SweepError
 from tfi_notebook.quality.table import NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tfi_notebook.lifecycle.workspace import Workspace
 
+np = pytest.importorskip("numpy", reason="needs the extra data")
 pd = pytest.importorskip("pandas", reason="needs the extra data")
 
 SIGNED = "https://b.example.com/a.png?X-Amz-Signature=canary"
@@ -63,6 +66,49 @@ def test_columns_have_the_types_of_their_values(run: LedgerRun) -> None:
     }
     assert kinds["status"] == "category"
     assert {kinds[name] for name in ("job_id", "path", "problem")} == {"string"}
+
+
+def test_a_wrong_value_leaves_the_numbers_of_its_axis_numbers(idle: Workspace) -> None:
+    points = [{"iteration_count": count} for count in (5, 10)]
+    run = run_of(
+        idle,
+        *((point, job(at, point)) for at, point in enumerate(points)),
+        ({"iteration_count": "x"}, "iteration_count: must be a whole number, not text"),
+        ({"iteration_count": 1000}, "iteration_count: must be between 1 and 100"),
+    )
+    column = run.results(scores=False)["iteration_count"]
+    assert str(column.dtype) == "Int64"
+    assert column.isna().tolist() == [False, False, True, False]
+    assert run.recommend(minimize="credits").setting == {"iteration_count": 5}
+
+
+@pytest.mark.parametrize(
+    ("ask", "named"),
+    [
+        (lambda run: run.front(5, 6), "no column 5"),
+        (lambda run: run.front("lip_synk", None), "no column 'lip_synk'"),
+        (lambda run: run.plot(1, 2), "x: must be the name"),
+        (lambda run: run.plot(None, None), "x: must be the name"),
+        (lambda run: run.plot("version", None), "y: must be the name"),
+        (lambda run: run.plot("version", "credits", color=5), "no column 5"),
+        (lambda run: run.recommend(maximize=5), "no column 5"),
+        (lambda run: run.recommend(minimize="credits", within=5), "within: must be a mapping"),
+        (lambda run: run.recommend(minimize="credits", within={5: 5}), "no column 5"),
+    ],
+)
+def test_what_is_no_column_is_told_and_not_traced(
+    run: LedgerRun, ask: Callable[[LedgerRun], object], named: str
+) -> None:
+    with pytest.raises((SweepError, ArgumentError), match=named) as caught:
+        ask(run)
+    assert caught.value.hint
+
+
+def test_a_bound_may_be_a_number_of_numpy_or_a_decimal(run: LedgerRun) -> None:
+    bounds: list[Any] = [np.int64(100), np.float32(100), Decimal(100), (None, np.int64(100))]
+    for bound in bounds:
+        asked = run.recommend(minimize="credits", within={"render_s": bound})
+        assert "render_s at most 100" in asked.reason
 
 
 def test_statuses_sort_in_the_order_of_a_jobs_life(run: LedgerRun) -> None:

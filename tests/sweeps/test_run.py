@@ -12,7 +12,7 @@ from tests.helpers.faulty_server import reply
 from tests.helpers.held_api import WAIT_S, HeldApi, connected, served
 from tests.helpers.payloads import good_payload
 from tfi_notebook.contract.records import JobStatus
-from tfi_notebook.errors import SweepError, WaitTimeoutError
+from tfi_notebook.errors import ArgumentError, SweepError, WaitTimeoutError
 from tfi_notebook.lifecycle import feed
 from tfi_notebook.sweeps.start import run as take_up
 from tfi_notebook.sweeps.sweep import Sweep
@@ -126,7 +126,10 @@ def test_what_was_submitted_before_is_joined_and_never_paid_twice(
 def test_adding_is_a_union(api: HeldApi, workspace: Workspace) -> None:
     api.allowed = ALL
     run = grid(workspace).run(confirm=True)
-    run.add(Sweep(good_payload(iteration_count=3), workspace=workspace, output_size=[256, 400]))
+    run.add(
+        Sweep(good_payload(iteration_count=3), workspace=workspace, output_size=[256, 400]),
+        confirm=True,
+    )
     run.wait(WAIT_S)
     assert api.made == 10  # version 6, 3 iterations, 400 px is in the grid
     assert run.axes == ("version", "iteration_count", "output_size")
@@ -244,6 +247,13 @@ def test_without_history_one_job_goes_ahead_to_learn_the_price(
     assert (more.state, api.made) == ("done", 4)
 
 
+def test_a_budget_may_be_a_decimal_of_any_form(api: HeldApi, workspace: Workspace) -> None:
+    api.allowed = ALL
+    run = grid(workspace, 3).run(confirm=True, budget_credits=Decimal("1e3")).wait(WAIT_S)
+    assert run.counts == {"done": 3}
+    assert "37.5 of 1,000 credits" in repr(run)
+
+
 def test_what_is_in_flight_counts_against_the_budget(api: HeldApi, workspace: Workspace) -> None:
     api.allowed = 1
     workspace.submit(good_payload()).wait(WAIT_S)  # 12.5 is known now
@@ -334,6 +344,16 @@ def test_closed_in_the_middle_it_goes_on_by_its_name(
         assert (again.counts, api.made) == ({"done": 9}, 9)
         with pytest.raises(SweepError, match=r"no run 'day'[\s\S]*night"):
             take_up("day", workspace=second)
+
+
+def test_a_name_that_no_run_has_is_told_with_what_to_do(workspace: Workspace) -> None:
+    with pytest.raises(SweepError, match="no run 'nope'") as caught:
+        take_up("nope", workspace=workspace)
+    assert "Sweep.run()" in caught.value.hint
+    wrong: list[Any] = ["half \ud800", 5, None]
+    for name in wrong:
+        with pytest.raises(ArgumentError, match="name: must be text"):
+            take_up(name, workspace=workspace)
 
 
 def test_a_stopped_run_that_is_taken_up_is_looked_at_only(

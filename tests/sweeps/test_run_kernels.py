@@ -95,7 +95,7 @@ def test_a_second_kernel_looks_on_and_takes_over_when_the_first_is_dead(tmp_path
                 with pytest.raises(SweepError, match="another kernel works on the run"):
                     forbidden()
             with pytest.raises(SweepError, match="another kernel"):
-                run.add(Sweep(good_payload(), workspace=workspace, crop=[True]))
+                run.add(Sweep(good_payload(), workspace=workspace, crop=[True]), confirm=True)
             asked = len(api.polls)
             kill(first)
             api.finish(ALL)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,21 +164,71 @@ def test_the_budget_ends_the_search_and_the_next_call_goes_on(
     assert len(api.bodies) == 10
 
 
-def test_an_error_of_the_function_ends_the_search_and_costs_nothing_twice(
+def test_a_trial_is_judged_once_its_video_is_here(api: ScriptedApi, tmp_path: Path) -> None:
+    def has_video(job: Job) -> float:
+        return float(job.snapshot.path is not None and job.snapshot.path.is_file())
+
+    with FaultyServer(api, delay_s=0.05) as server:  # so long is the video on its way
+        api.base_url = server.url
+        with connected(server.url, tmp_path) as workspace:
+            found = search(workspace, has_video, n_trials=6).wait(WAIT_S)
+            assert found.trials()["has_video"].tolist() == [1.0] * 6
+
+
+def test_a_video_that_cannot_be_fetched_is_a_failed_trial_that_says_so(
+    live: Workspace, api: ScriptedApi
+) -> None:
+    pytest.importorskip("cv2", reason="measures the videos")
+    api.answers["GET /cdn/"] = reply(404, {"message": "gone"})
+    found = search(live, "lip_sync", n_trials=1).wait(WAIT_S)
+    assert "could not be fetched" in found.trials()["problem"][0]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "problem"),
+    [(None, "must be a number, not None"), ("7", "must be a number"), (True, "must be a number")],
+)
+def test_a_function_that_gives_no_number_is_a_failed_trial(
+    live: Workspace, outcome: Any, problem: str
+) -> None:
+    def odd(job: Job) -> Any:
+        return outcome if job.payload["version"] == 5 else 1
+
+    found = search(live, odd, n_trials=4, version=[5, 6], iteration_count=10).wait(WAIT_S)
+    trials = found.trials().set_index("version")
+    assert set(trials.loc[[5], "state"]) == {"failed"}
+    assert trials.loc[[5], "problem"].str.contains(problem).all()
+    assert set(trials.loc[[6], "state"]) == {"done"}
+
+
+def test_an_error_of_the_function_fails_its_trial_and_the_search_goes_on(
     live: Workspace, api: ScriptedApi
 ) -> None:
     def broken(job: Job) -> float:
-        return 1 / 0 if fails else near_30(job)
+        return 1 / (int(job.payload["version"]) - 5)
 
-    fails = True
-    with pytest.raises(ZeroDivisionError):
-        search(live, broken, n_trials=4).wait(WAIT_S)
+    found = search(live, broken, n_trials=6, version=[5, 6]).wait(WAIT_S)
+    trials = found.trials()
+    assert len(trials) == 6
+    failed = trials[trials["version"] == 5]
+    assert set(failed["problem"]) == {"broken: ZeroDivisionError: division by zero"}
+    assert set(trials[trials["version"] == 6]["state"]) == {"done"}
     paid = len(api.bodies)
-    fails = False
-    found = search(live, broken, n_trials=4).wait(WAIT_S)
-    assert len(found.trials()) == 4
-    assert len(api.bodies) == found.trials()["iteration_count"].nunique()
-    assert paid >= 1
+    again = search(live, near_30, n_trials=6, version=[5, 6], name="mended").wait(WAIT_S)
+    assert set(again.trials()["state"]) == {"done"}
+    assert len(api.bodies) == paid  # what was made for the broken function is not paid for again
+
+
+def test_a_search_without_axes_is_refused(live: Workspace, api: ScriptedApi) -> None:
+    with pytest.raises(SweepError, match="there is no axis") as caught:
+        Sweep.search(good_payload(), near_30, workspace=live, confirm=True)
+    assert "version=[5, 6]" in caught.value.hint
+    assert api.bodies == []
+
+
+def test_a_budget_may_be_a_decimal(live: Workspace, api: ScriptedApi) -> None:
+    search(live, n_trials=2, budget_credits=Decimal("1e3")).wait(WAIT_S)
+    assert 1 <= len(api.bodies) <= 2
 
 
 def test_the_live_api_needs_a_confirmation(live: Workspace, api: ScriptedApi) -> None:
@@ -197,6 +248,12 @@ def test_the_live_api_needs_a_confirmation(live: Workspace, api: ScriptedApi) ->
         ({"budget_credits": -1}, "budget_credits"),
         ({"objective": "version"}, "more or less of 'version'"),
         ({"objective": ()}, "objective"),
+        ({"objective": 5}, "objective"),
+        ({"name": "half \ud800"}, "name: must be text"),
+        ({"name": 5}, "name: must be text"),
+        ({"language": ["\ud800"]}, "language: must not hold half characters"),
+        ({"objective": None}, "objective"),
+        ({"budget_credits": Decimal("sNaN")}, "budget_credits"),
     ],
 )
 def test_what_cannot_be_searched_is_told(live: Workspace, wrong: Any, match: str) -> None:

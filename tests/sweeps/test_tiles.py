@@ -12,7 +12,7 @@ from tests.helpers.runs import LedgerRun, job, run_of
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display.gallery import TILES_MAX
 from tfi_notebook.display.gallery_sheet import poster_max_bytes
-from tfi_notebook.errors import SweepError
+from tfi_notebook.errors import ArgumentError, SweepError
 from tfi_notebook.sweeps.cell import Cell
 
 if TYPE_CHECKING:
@@ -58,6 +58,33 @@ def test_the_first_two_axes_are_rows_and_columns(run: LedgerRun) -> None:
     other = run.gallery("iteration_count", show=PLAIN)
     assert [tile.row for tile in other.tiles[:3]] == ["5", "10", "20"]
     assert [tile.column for tile in other.tiles[:3]] == ["4", "4", "4"]
+
+
+def test_values_that_read_the_same_are_shown_one_after_another(idle: Workspace) -> None:
+    numbers = cells_only(idle, dynamic_scale=[1.0001, 1.0002]).gallery(show=PLAIN)
+    assert [tile.column for tile in numbers.tiles] == ["1", "1 (point 1)"]
+    mixed = cells_only(idle, version=[5, "5"], iteration_count=[5, "5"]).gallery(show=PLAIN)
+    assert len({(tile.row, tile.column) for tile in mixed.tiles}) == 4
+    with pytest.raises(SweepError, match="fall on") as caught:
+        cells_only(idle, version=[5, "5"], iteration_count=[5, 6]).gallery("version", show=PLAIN)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"where": 5}, "where: must be a mapping"),
+        ({"show": 5}, "show: must be names"),
+        ({"show": [5]}, "no column 5"),
+        ({"rows": 5}, "5 is no axis"),
+    ],
+)
+def test_what_is_no_axis_or_column_is_told_and_not_traced(
+    run: LedgerRun, asked: dict[str, Any], named: str
+) -> None:
+    with pytest.raises((SweepError, ArgumentError), match=named) as caught:
+        run.gallery(**{"show": PLAIN} | asked)
+    assert caught.value.hint
 
 
 def test_a_tile_has_its_video_its_poster_and_the_numbers_that_are_asked_for(run: LedgerRun) -> None:

@@ -20,6 +20,9 @@ _MEANING = {
     "done": "already done, not paid for again",
     "running": "already running, joined",
     "unknown": "unresolved: sent before, answer lost; see tfi.unresolved()",
+    "failed": "failed in this run; run.retry_failed(confirm=True) submits them again",
+    "rejected": "refused in this run; run.retry_failed() submits them again",
+    "written_off": "written off; run.retry_failed(confirm=True) submits them again",
     "invalid": "invalid, left out",
     "folded": "the same as another, made once",
 }

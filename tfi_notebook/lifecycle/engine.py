@@ -65,9 +65,11 @@ class Engine:
         self._not_fetched: set[str] = set()
         self._closing = asyncio.Event()
 
-    async def submit(self, payload: Payload, *, force: bool) -> JobSnapshot:
+    async def submit(
+        self, payload: Payload, *, force: bool, wanted: Callable[[], bool] | None = None
+    ) -> JobSnapshot:
         """Submit a payload, or return the job that it already has; see `Submitter.submit`."""
-        row = await self.submitter.submit(payload, force=force)
+        row = await self.submitter.submit(payload, force=force, wanted=wanted)
         self.watch(row)
         return row
 

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
@@ -31,6 +31,8 @@ from tfi_notebook.lifecycle.turn import SubmittedBeforeError, Turn
 from tfi_notebook.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tfi_notebook.api.client import AsyncClient
     from tfi_notebook.contract.links import HasBody
     from tfi_notebook.contract.model import Payload
@@ -78,7 +80,12 @@ class Submitter:
         self._closed = False
 
     async def submit(
-        self, payload: Payload, *, force: bool, replaces: str | None = None
+        self,
+        payload: Payload,
+        *,
+        force: bool,
+        replaces: str | None = None,
+        wanted: Callable[[], bool] | None = None,
     ) -> JobSnapshot:
         """Submit a payload, or return the job that it already has.
 
@@ -86,6 +93,7 @@ class Submitter:
             payload: a checked payload.
             force: submit although the same payload was submitted before; it is paid for again.
             replaces: key of the unknown row that is written off once the new job has an id.
+            wanted: asked right before every try; False calls the submit off.
 
         Returns:
             The job's row: `queued`, or as far as an earlier submit has come.
@@ -93,15 +101,17 @@ class Submitter:
         Raises:
             PayloadError: the live API could never reach one of the URLs.
             SubmitUnknownError: the answer was lost, now or at an earlier submit of this payload.
-            ApiError, SourceError: refused; nothing was made and nothing was charged.
+            ApiError, SourceError: refused or called off; nothing was made or charged.
             LedgerError: the intent could not be written; nothing was sent.
         """
         _check_reachable(payload, self._settings)
+        check = partial(self._check_open, wanted)
         intent = self._intent(payload)
         async with self._locks.setdefault(intent.fingerprint, asyncio.Lock()):
             patience = Patience(self._settings)
             while True:
-                sent = await self._shielded(payload, intent, force=force, replaces=replaces)
+                turn = Turn(self._ledger, self._feed, intent, check, force=force, replaces=replaces)
+                sent = await self._shielded(payload, turn, force=force)
                 row = self._feed.newest(sent)
                 if row.key != intent.key and await self._accounts.is_strangers(row):
                     continue
@@ -134,15 +144,10 @@ class Submitter:
         await asyncio.gather(*unanswered, return_exceptions=True)
         await self._feed.close(grace_s)
 
-    async def _shielded(
-        self, payload: HasBody, intent: JobSnapshot, *, force: bool, replaces: str | None
-    ) -> JobSnapshot:
+    async def _shielded(self, payload: HasBody, turn: Turn, *, force: bool) -> JobSnapshot:
         """Whoever stops waiting for a submit does not stop its answer from being written down."""
-        turn = Turn(
-            self._ledger, self._feed, intent, self._check_open, force=force, replaces=replaces
-        )
         if not force and not self._client.is_free:  # else the turn comes, and looks, at once
-            earlier = self._ledger.submitted(intent.service, intent.fingerprint)
+            earlier = self._ledger.submitted(turn.row.service, turn.row.fingerprint)
             if earlier is not None:
                 return earlier  # without standing in line, and while the service is down
         sending = asyncio.create_task(self._send(payload, turn))
@@ -166,9 +171,11 @@ class Submitter:
         await self._feed.publish_async(row)
         return self._feed.latest(row)
 
-    def _check_open(self) -> None:
+    def _check_open(self, wanted: Callable[[], bool] | None = None) -> None:
         if self._closed:
             raise NotSentError("the workspace was closed before anything was sent")
+        if wanted is not None and not wanted():
+            raise NotSentError("it was called off before anything was sent")
 
     def _keep_beating(self) -> None:
         if self._beating is None or self._beating.done():

@@ -14,6 +14,7 @@ from tfi_notebook.contract.links import kept, replaced
 from tfi_notebook.contract.model import did_you_mean
 from tfi_notebook.contract.values import thaw
 from tfi_notebook.errors import SweepError
+from tfi_notebook.sweeps.draws import DRAWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ def crossed(given: Mapping[str, Any]) -> Axes:
     """Return the axes of a grid.
 
     Raises:
-        SweepError: an axis has no values.
+        SweepError: an axis has no values, or is a range to draw from.
     """
     return Axes({name: listed(name, values) for name, values in given.items()}, crossed=True)
 
@@ -93,16 +94,18 @@ def side_by_side(given: Mapping[str, Any]) -> Axes:
     """Return axes of one length that are walked together; a single value stands for all.
 
     Raises:
-        SweepError: an axis has no values, or they differ in length.
+        SweepError: there is no axis, one has no values, or they differ in length.
     """
+    require_axes(given)
     columns = {name: listed(name, values) for name, values in given.items()}
-    most = max(map(len, columns.values()), default=0)
+    most = max(map(len, columns.values()))
     for name, values in columns.items():
         if len(values) == 1:
             columns[name] = values * most
         elif len(values) != most:
             counts = ", ".join(f"{each}: {len(column)}" for each, column in columns.items())
-            raise SweepError(f"the axes differ in length ({counts})", field=name)
+            hint = "one value for each point; a single value stands for all of them"
+            raise SweepError(f"the axes differ in length ({counts})", field=name, hint=hint)
     return Axes(columns, crossed=False)
 
 
@@ -110,17 +113,33 @@ def listed(name: str, values: Any) -> list[Any]:  # noqa: ANN401 - whatever was 
     """Return the values of an axis as a list; a single value is a list of one.
 
     Raises:
-        SweepError: there are none.
+        SweepError: there are none, or it is a range to draw from.
 
     Example:
         >>> listed("language", "en"), listed("version", range(4, 7))
         (['en'], [4, 5, 6])
     """
-    single = isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable)
-    found = [values] if single else [plain(value) for value in values]
+    if isinstance(values, DRAWS):
+        hint = "Sweep.sample(base, n, ...) draws values; a grid takes them, as in range(5, 30, 5)"
+        raise SweepError("is a range to draw from, not values", field=name, hint=hint)
+    given = plain(values)
+    single = isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable)
+    found = [given] if single else [plain(value) for value in given]
     if not found:
-        raise SweepError("the axis has no values", field=name)
+        hint = "give it one value at least, as in version=[5, 6]"
+        raise SweepError("the axis has no values", field=name, hint=hint)
     return found
+
+
+def require_axes(given: Mapping[str, Any]) -> None:
+    """Check that there is an axis at all.
+
+    Raises:
+        SweepError: there is none.
+    """
+    if not given:
+        hint = "name a field with its values, as in version=[5, 6]"
+        raise SweepError("nothing varies: there is no axis", hint=hint)
 
 
 def _distinct(values: list[Any]) -> bool:
@@ -140,7 +159,13 @@ def check_names(names: Iterable[str], base: Payload) -> None:
         inside = name.startswith(INSIDE) and isinstance(getattr(base, "values", None), Mapping)
         if name not in fields and not inside:
             hint = "the fields are " + ", ".join(fields)
-            raise SweepError("is not a field" + did_you_mean(name, fields), field=name, hint=hint)
+            said = "is not a field" + did_you_mean(name, fields)
+            raise SweepError(said, field=whole_characters(name), hint=hint)
+
+
+def whole_characters(text: str) -> str:
+    """Return a text with half characters (lone surrogates), which no encoding has, written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Unsendable:

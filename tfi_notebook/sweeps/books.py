@@ -32,7 +32,7 @@ class Live:
         index: the point's place in the run.
         status: where its job stands.
         body: the part of its body that its price depends on, and more.
-        expected: what it is expected to cost, in credits; None if nobody knows.
+        expected: what it is expected to cost the run, in credits; None if nobody knows, or asked.
     """
 
     index: int
@@ -44,6 +44,11 @@ class Live:
     def in_flight(self) -> bool:
         """Whether the service may be at work on it."""
         return not self.status.is_final
+
+    @property
+    def may_cost(self) -> bool:
+        """Whether it may cost what it has not told yet."""
+        return self.in_flight or self.status is UNRESOLVED
 
 
 class Books:
@@ -72,8 +77,15 @@ class Books:
         return [live for live in self.live.values() if live.in_flight]
 
     def at_risk(self) -> list[Decimal | None]:
-        """Return what each job that has not told its cost is expected to cost."""
-        return [live.expected for live in self.live.values()]
+        """Return what each job that has not told its cost is expected to cost.
+
+        What nobody could tell when a job came up may have been learned since.
+        """
+        risky = [live for live in self.live.values() if live.may_cost]
+        for live in risky:
+            if live.expected is None:
+                live.expected = self.purse.expected(live.body)
+        return [live.expected for live in risky]
 
     def words(self) -> dict[str, int]:
         """Return the counters that are not 0, by their words."""
@@ -150,25 +162,29 @@ class Books:
 
     def enter(self, row: Standing, status: JobStatus, body: Mapping[str, Any]) -> Live:
         """Make an entry for a point whose job is live; it has been counted as it stands."""
-        live = Live(row.index, status, body, self.purse.expected(body))
+        is_ours = (row.created_at or 0.0) >= self._since
+        live = Live(row.index, status, body, None if is_ours else NOTHING)
         self.live[row.fingerprint] = live
         return live
 
     def begin(self, row: Standing, body: Mapping[str, Any]) -> None:
         """Make an entry for a new point that is about to be submitted."""
         live = self.enter(row, JobStatus.INTENT, body)
+        live.expected = None
         self._shift(live, NEW, JobStatus.INTENT)
 
     def hear(self, job: JobSnapshot) -> bool:
         """Take note of a job's change; return whether it is one of the run's."""
         live = self.live.get(job.fingerprint)
-        if live is None:
-            return False
+        if live is None or (job.status is JobStatus.WRITTEN_OFF and live.status is not UNRESOLVED):
+            return False  # the one in whose place another one was submitted is not the point's job
         if job.status is not live.status:
             if job.status in _CHARGED and job.created_at >= self._since:
                 self._pay(live, job)
             self._shift(live, live.status, job.status)
             live.status = job.status
+        if job.status is JobStatus.WRITTEN_OFF:
+            self.leave(job.fingerprint)
         return True
 
     def leave(self, fingerprint: str, word: str = "") -> None:
@@ -186,7 +202,6 @@ class Books:
     def _pay(self, live: Live, job: JobSnapshot) -> None:
         before = self.purse.spent
         self.purse.pay(live.body, job.credit_used, done=job.status is JobStatus.DONE)
-        live.expected = None
         if live.index < self._counted:
             self._fresh_spent += self.purse.spent - before
 

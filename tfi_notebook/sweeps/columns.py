@@ -87,11 +87,12 @@ def require(frame: pd.DataFrame, names: Iterable[str | None]) -> None:
     Raises:
         SweepError: naming the first one that it has not, and what may have been meant.
     """
+    columns = {str(name): name for name in frame.columns}
     for name in names:
-        if name is not None and name not in frame.columns:
+        if name is not None and not (isinstance(name, str) and name in columns):
             notes = "; ".join(frame.attrs.get("notes", ()))
             raise SweepError(
-                f"the results have no column {name!r}" + did_you_mean(name, dict(frame.items())),
+                f"the results have no column {name!r}" + did_you_mean(str(name), columns),
                 hint=notes or f"there are {', '.join(frame.columns)}",
             )
 

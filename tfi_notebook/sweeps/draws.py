@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib
 import math
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tfi_notebook import arguments
+from tfi_notebook.contract.fields import plain
 from tfi_notebook.errors import ArgumentError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 Method = Literal["random", "lhs", "sobol"]
 METHODS: tuple[Method, ...] = ("random", "lhs", "sobol")
@@ -69,6 +71,10 @@ class Choice:
         return self.options[min(int(share * len(self.options)), len(self.options) - 1)]
 
 
+DRAWS = (Uniform, UniformInt, Choice)
+"""The kinds of ranges that there are."""
+
+
 def uniform(low: float, high: float) -> Uniform:
     """Draw numbers between two bounds, each difference as likely as the other.
 
@@ -117,15 +123,22 @@ def choice(options: Iterable[Any]) -> Choice:
     """Draw one of several values, each as likely as the others.
 
     Raises:
-        ArgumentError: there are none.
+        ArgumentError: there are none, or they are no list.
 
     Example:
         >>> choice([5, 6]).at(0.9)
         6
     """
-    among = tuple(options)
+    given = plain(options)
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise ArgumentError(
+            f"must be a list of values, not {arguments.told(given)}",
+            field="options",
+            hint="choice([5, 6])",
+        )
+    among = tuple(map(plain, given))
     if not among:
-        raise ArgumentError("must hold one value at least", field="options")
+        raise ArgumentError("must hold one value at least", field="options", hint="choice([5, 6])")
     return Choice(among)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tfi_notebook import arguments
 from tfi_notebook.contract.templates import TemplatePayload
-from tfi_notebook.errors import PayloadError
+from tfi_notebook.errors import PayloadError, SweepError
 from tfi_notebook.lifecycle import default
 from tfi_notebook.sweeps.axes import INSIDE, Axes, side_by_side
 
@@ -22,10 +23,28 @@ def frame_axes(frame: pd.DataFrame) -> Axes:
     """Return a table's columns as axes; an empty cell becomes None, which no field takes.
 
     Raises:
-        SweepError: the table has no rows.
+        SweepError: it is no table, has no rows or columns, or two columns of one name.
     """
+    _require_table(frame)
     filled = frame.astype(object).where(frame.notna(), None)
     return side_by_side({str(name): filled[name].tolist() for name in frame.columns})
+
+
+def _require_table(frame: object) -> None:
+    columns = getattr(frame, "columns", None)
+    if columns is None or not hasattr(frame, "notna"):
+        raise SweepError(
+            f"must be a pandas frame, not {arguments.told(frame)}",
+            field="frame",
+            hint='pandas.DataFrame({"version": [5, 6]}) makes one',
+        )
+    names = [str(name) for name in columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SweepError(f"two columns are called {twice[0]!r}", field="frame", hint="rename one")
+    if not names or getattr(frame, "empty", False):
+        hint = "one row for each job, one column for each field"
+        raise SweepError("the table is empty", field="frame", hint=hint)
 
 
 def first_payload(axes: Axes, workspace: Workspace | None) -> Payload:

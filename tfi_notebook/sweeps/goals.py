@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
+from tfi_notebook import arguments
+from tfi_notebook.contract.fields import plain as plain_value
 from tfi_notebook.errors import ArgumentError, SweepError, TfiError
 from tfi_notebook.lifecycle.job import Job
 from tfi_notebook.sweeps.columns import judged
@@ -43,9 +45,14 @@ class Goals:
         """
         if callable(objective):
             return cls((getattr(objective, "__name__", "objective"),), objective)
-        names = (objective,) if isinstance(objective, str) else tuple(objective)
+        several = objective if isinstance(objective, Iterable) else ()
+        names = (objective,) if isinstance(objective, str) else tuple(several)
         if not names or not all(isinstance(name, str) for name in names):
-            raise ArgumentError("must be a column, several, or a function", field="objective")
+            raise ArgumentError(
+                "must be a column, several, or a function",
+                field="objective",
+                hint='such as "lip_sync", ("lip_sync", "credits"), or a function of the Job',
+            )
         for name in names:
             judged(name)
         return cls(names)
@@ -63,17 +70,19 @@ class Goals:
         """Return the objectives of a point whose job is done.
 
         Raises:
-            SweepError: one of them cannot be told of this video.
+            SweepError: one of them cannot be told of this video, or the function has failed.
         """
+        row = cell.snapshot
+        assert row is not None
         if self.make is not None:
-            assert cell.snapshot is not None
-            return _finite(self.names, [self.make(Job(workspace, cell.snapshot))])
+            return (_made(self.make, self.names[0], Job(workspace, row)),)
         point = _Point((cell,), workspace)
         frame = points_frame(columns_of(point))
         if not set(self.names) <= set(frame.columns):
             frame = with_scores(frame, (cell,), workspace.settings)
         found = [plain(frame[name])[0] if name in frame else None for name in self.names]
-        return _finite(self.names, [_goal(*pair) for pair in zip(self.names, found, strict=True)])
+        values = [_goal(*pair) for pair in zip(self.names, found, strict=True)]
+        return _finite(self.names, values, "" if row.path else row.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +105,20 @@ def _goal(name: str, value: float | None) -> float | None:
     return float(known.losses(value))
 
 
-def _finite(names: tuple[str, ...], values: Sequence[float | None]) -> tuple[float, ...]:
+def _made(make: Callable[[Job], float], name: str, job: Job) -> float:
+    try:
+        return arguments.number(name, plain_value(make(job)), least=-inf)
+    except TfiError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a person's own function raises
+        reason = f"{type(error).__name__}: {error}"
+    raise SweepError(reason, field=name)
+
+
+def _finite(names: tuple[str, ...], values: Sequence[float | None], why: str) -> tuple[float, ...]:
     for name, value in zip(names, values, strict=True):
         if value is None or not isfinite(value):
-            raise SweepError(f"{name} cannot be told of this video")
+            raise SweepError(f"{name} cannot be told of this video{why and f': {why}'}")
     return tuple(float(value) for value in values if value is not None)
 
 

@@ -54,6 +54,7 @@ class Led:
         self._lease: Lease | None = None
         self._working = False
         self._attached = 0
+        self._door = asyncio.Lock()
         self._news = asyncio.Event()
 
     @property
@@ -68,11 +69,12 @@ class Led:
         Raises:
             LedgerError: the ledger cannot be written.
         """
-        if not self._working:
-            self._lease = await acquire(self.store.ledger, self.store.lease_name)
-            self.leads = self._lease is not None
-            self.store.refresh()
-        self._attached += 1
+        async with self._door:
+            if not self._working and not self._attached:
+                self._lease = await acquire(self.store.ledger, self.store.lease_name)
+                self.leads = self._lease is not None
+                self.store.refresh()
+            self._attached += 1
         try:
             yield
         finally:
@@ -183,7 +185,9 @@ class Led:
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        failed = not task.cancelled() and task.exception() is not None
+        if failed and not self.workspace.closed:  # whoever takes the run up goes on
+            error = task.exception()
             _log.error("a part of a run has failed", exc_info=error)
             self._halt(f"{type(error).__name__}: see the log")
         self._tell()

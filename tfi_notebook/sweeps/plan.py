@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from tfi_notebook.contract.links import kept, replaced
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display import plans as shown
 from tfi_notebook.errors import TfiError
@@ -16,7 +17,7 @@ from tfi_notebook.lifecycle.export import load_pandas
 from tfi_notebook.lifecycle.prices import CLASS, Prices
 from tfi_notebook.sweeps.store import strangers
 from tfi_notebook.sweeps.table import INVALID, NEW
-from tfi_notebook.sweeps.tables import FINGERPRINTS
+from tfi_notebook.sweeps.tables import FINGERPRINTS, IN_RUN, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ PROBLEMS_MAX = 20
 """So many wrong points are named; all others are counted."""
 RUNNING = "running"
 CREDITS_WITHIN_S = 5.0
+_LEFT = {JobStatus.FAILED, JobStatus.WRITTEN_OFF}
 _DECIDING = {*CLASS, "template_id", "audio_url"}
 
 
@@ -61,7 +63,9 @@ class Plan:
         sweep: the sweep.
         max_in_flight: how many jobs are meant to be at the service at once.
         counts: points by where they stand: `new`, `done`, `running`, `unknown` (their submit had
-            no answer; they are not sent again), `invalid`, and `folded` (the same as another).
+            no answer; they are not sent again), `failed`, `rejected` and `written_off` (in the
+            sweep's run, where `Run.retry_failed` submits them again, and nothing else does),
+            `invalid`, and `folded` (the same as another).
         kinds: the new jobs by what their duration and price depend on.
         problems: the first of the wrong points, each with axis, row and reason.
         failed_before: how many of the new ones have failed in an earlier try.
@@ -126,7 +130,7 @@ class Plan:
         pandas = load_pandas()
         survey = _Survey(self.sweep)
         lines = [
-            [*point.axes, word, *survey.expectation(point), point.problem]
+            [*replaced(point.axes, kept), word, *survey.expectation(point), point.problem]
             for point, word in survey.points()
         ]
         columns = [*self.sweep.axes, "status", "expected_s", "expected_credits", "problem"]
@@ -193,6 +197,8 @@ class _Survey:
         self._durations = engine.durations
         self._prices = None if settings.local else Prices(engine.ledger, self._service)
         self._base = sweep.base.body()
+        found = engine.ledger.query(RUN, self._service, sweep.name)
+        self._run: int | None = found[0][0] if found else None
         self._deciding = [at for at, name in enumerate(sweep.axes) if name in _DECIDING]
 
     def points(self) -> Iterator[tuple[Point, str]]:
@@ -200,9 +206,10 @@ class _Survey:
         seen: set[bytes] | None = None if self._sweep.is_distinct else set()
         every = self._sweep.points()
         while batch := list(islice(every, AT_A_TIME)):
-            known = self._known([point.fingerprint for point in batch if point.fingerprint])
+            asked = json.dumps([point.fingerprint for point in batch if point.fingerprint])
+            known, left = self._known(asked), self._left(asked)
             for point in batch:
-                yield point, self._word(point, known, seen)
+                yield point, self._word(point, known, left, seen)
 
     def kind(self, point: Point) -> tuple[Any, ...]:
         """Return the values of the axes on which duration and price depend."""
@@ -212,7 +219,7 @@ class _Survey:
         """Return what is known of a kind."""
         values = dict(zip([self._sweep.axes[at] for at in self._deciding], kind, strict=True))
         usual_s, price = self._usual(self._base | values)
-        return Kind(values, count, usual_s, price)
+        return Kind(replaced(values, kept), count, usual_s, price)
 
     def expectation(self, point: Point) -> tuple[float | None, float | None]:
         """Return the usual duration, in s, and price, in credits, of a point's job."""
@@ -228,12 +235,23 @@ class _Survey:
         price = Decimal(0) if self._prices is None else self._prices.of(body)
         return spread.median_s if spread.jobs else None, price
 
-    def _known(self, fingerprints: list[str]) -> dict[str, str]:
-        asked = json.dumps(fingerprints)
+    def _known(self, asked: str) -> dict[str, str]:
         where = (self._service, strangers(self._ledger))
         return dict(self._ledger.query(FINGERPRINTS, *where, asked))
 
-    def _word(self, point: Point, known: dict[str, str], seen: set[bytes] | None) -> str:
+    def _left(self, asked: str) -> dict[str, str]:
+        """Return what the sweep's run has tried, and does not try again by itself."""
+        where = (self._service, strangers(self._ledger), self._run)
+        rows = self._ledger.query(IN_RUN, *where, asked) if self._run is not None else []
+        return {
+            fingerprint: status
+            for fingerprint, status, problem in rows
+            if status in _LEFT or (status == JobStatus.REJECTED and problem)
+        }
+
+    def _word(
+        self, point: Point, known: dict[str, str], left: dict[str, str], seen: set[bytes] | None
+    ) -> str:
         if not point.fingerprint:
             return INVALID
         if seen is not None:
@@ -244,6 +262,8 @@ class _Survey:
         status = known.get(point.fingerprint)
         if status in {JobStatus.DONE, JobStatus.UNKNOWN}:
             return str(status)
+        if point.fingerprint in left:
+            return left[point.fingerprint]
         if status is None or JobStatus(status).is_final:
             self.failed_before += status == JobStatus.FAILED
             return NEW

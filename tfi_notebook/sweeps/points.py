@@ -23,7 +23,7 @@ from tfi_notebook.contract.model import canonical
 from tfi_notebook.contract.payloads import TalkingVideoPayload
 from tfi_notebook.contract.values import thaw
 from tfi_notebook.errors import PayloadError
-from tfi_notebook.sweeps.axes import INSIDE
+from tfi_notebook.sweeps.axes import INSIDE, whole_characters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,7 +183,7 @@ def shown(value: Any) -> Any:  # noqa: ANN401 - whatever was given
     """Return a value that is wrong, as something short that can be kept as JSON."""
     if value is None or isinstance(value, bool | int):
         return value
-    return kept(str(value))[:80]
+    return kept(whole_characters(str(value)))[:80]
 
 
 def _put(values: dict[str, Any], path: str, value: Any) -> None:  # noqa: ANN401 - any JSON

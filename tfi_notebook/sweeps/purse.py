@@ -7,11 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tfi_notebook.lifecycle.prices import Prices
 
 NOTHING = Decimal(0)
+_UNTOLD = (
+    "no history yet of such jobs as one that is under way or unresolved: nothing more goes ahead "
+    "before it has told its price; see tfi.unresolved()"
+)
 
 
 class Purse:
@@ -58,19 +62,23 @@ class Purse:
         return (self.expected(body) or NOTHING) if credit_used is None else credit_used
 
     def hindrance(
-        self, body: Mapping[str, Any], at_risk: Iterable[Decimal | None], *, waits: bool
+        self, body: Mapping[str, Any], at_risk: Sequence[Decimal | None], *, waits: bool
     ) -> str:
         """Say why a job may not be submitted now; empty if it may.
 
         Args:
             body: the job's body.
-            at_risk: what each job that has not told its cost is expected to cost.
+            at_risk: what each job that has not told its cost is expected to cost; None for one of
+                which nobody knows: it may cost all that is left.
             waits: whether jobs are in flight, so that more will be known later.
         """
         if self.budget_credits is None:
             return ""
+        told = [each for each in at_risk if each is not None]
+        if len(told) < len(at_risk):
+            return _UNTOLD
         price = self.expected(body)
-        committed = self.spent + sum((each or NOTHING for each in at_risk), NOTHING)
+        committed = self.spent + sum(told, NOTHING)
         if price is None:
             return self._probe_hindrance(self.budget_credits - committed, waits=waits)
         if committed + price <= self.budget_credits:

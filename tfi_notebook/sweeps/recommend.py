@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
 from tfi_notebook.display import html
@@ -136,7 +138,7 @@ class Bound:
             raise SweepError(
                 f"within: the bound of {name!r} is no number", hint="a number, or (low, high)"
             )
-        return cls(name, *pair)
+        return cls(name, *(None if end is None else float(end) for end in pair))
 
     def kept_by(self, means: pd.Series) -> pd.Series:
         """Tell for each mean whether it is known and within the bound."""
@@ -152,7 +154,9 @@ class Bound:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return False
+    return not math.isnan(value)
 
 
 def _keeping(settings: Settings, bounds: Sequence[Bound]) -> list[int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tfi_notebook import arguments
+from tfi_notebook.errors import ArgumentError
 from tfi_notebook.lifecycle.export import write_csv, write_excel, write_parquet
 from tfi_notebook.sweeps.cell import HasCells
 from tfi_notebook.sweeps.columns import require
@@ -84,8 +86,11 @@ class Results:
 
         Raises:
             SweepError: the results have no such column.
+            ArgumentError: `x` or `y` is no name.
             MissingExtraError: pandas, Altair or vl-convert is not installed (extra `data`).
         """
+        _require_name("x", x)
+        _require_name("y", y)
         return plot_of(_table(self, x, y, color, facet), x, y, color, facet)
 
     def front(self: HasResults, *columns: str) -> Front:
@@ -123,10 +128,12 @@ class Results:
 
         Raises:
             SweepError: no such column, or no setting keeps the bounds; with the nearest.
+            ArgumentError: `within` is no mapping.
             MissingExtraError: pandas is not installed (extra `data`).
         """
-        frame = _table(self, maximize, minimize, *(within or {}))
-        return recommend(frame, self.axes, maximize, minimize, within or {})
+        bounds = arguments.mapping("within", within, hint='within={"credits": 20}')
+        frame = _table(self, maximize, minimize, *bounds)
+        return recommend(frame, self.axes, maximize, minimize, bounds)
 
     def report(self: HasGallery, path: str | Path) -> Path:
         """Write the whole run as one HTML page that needs nothing else: no network, no kernel.
@@ -171,10 +178,16 @@ class Results:
         write_excel(self.results(), path)
 
 
+def _require_name(field: str, name: object) -> None:
+    if not isinstance(name, str):
+        hint = 'run.plot("iteration_count", "render_s")'
+        raise ArgumentError("must be the name of a column", field=field, hint=hint)
+
+
 def _table(run: HasResults, *names: str | None) -> pd.DataFrame:
     """Return the results with these columns, and measure the videos only if one asks for it."""
     frame = run.results(scores=False)
-    if any(name is not None and name not in frame.columns for name in names):
+    if any(isinstance(name, str) and name not in frame.columns for name in names):
         frame = run.results()
     require(frame, names)
     return frame

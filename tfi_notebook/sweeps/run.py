@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tfi_notebook import arguments
 from tfi_notebook.errors import ServiceError, WaitTimeoutError
+from tfi_notebook.sweeps.asked import check_addable
 from tfi_notebook.sweeps.board import board, progress, steps
 from tfi_notebook.sweeps.cells import Cells, bulk_points
 from tfi_notebook.sweeps.results import Results
@@ -167,11 +168,11 @@ class Run(Results, Shown):
         """Submit failed points again.
 
         Those that never started (refused, or not sent) are free to try. Those that failed in
-        rendering may be charged again, so that they are tried with `confirm` only; the local
-        service is free.
+        rendering, or whose answer was lost and that were written off, may be charged again, so
+        that they are tried with `confirm` only; the local service is free.
 
         Args:
-            confirm: try those that failed in rendering, too.
+            confirm: try those that failed in rendering or were written off, too.
 
         Raises:
             SweepError: another kernel works on the run.
@@ -179,13 +180,22 @@ class Run(Results, Shown):
         self.workspace.run(self._retry(charged=confirm or self.workspace.settings.local))
         return self
 
-    def add(self, sweep: Sweep) -> Run:
+    def add(self, sweep: Sweep, *, confirm: bool = False) -> Run:
         """Add the points of another sweep; those that the run has already are not made twice.
 
+        A run that is paused or stopped stays so.
+
+        Args:
+            sweep: of the same workspace.
+            confirm: must be True on the live API, as a sign that the cost is meant.
+
         Raises:
-            SweepError: another kernel works on the run.
+            ArgumentError: it is no sweep.
+            SweepError: another kernel works on the run; the sweep belongs to another workspace;
+                or it is the live API, new jobs are to be made, and `confirm` is not True.
             LedgerError: the ledger cannot be written.
         """
+        check_addable(self.workspace, sweep, confirm=confirm)
         self.workspace.run(self._add(sweep))
         return self
 
@@ -202,7 +212,8 @@ class Run(Results, Shown):
     async def _add(self, sweep: Sweep) -> None:
         async with self._leading() as runner:
             await runner.take_in(sweep)
-            await runner.enter(State.RUNNING)
+            if runner.state is State.DONE:
+                await runner.enter(State.RUNNING)
 
     @asynccontextmanager
     async def _leading(self) -> AsyncIterator[Runner]:

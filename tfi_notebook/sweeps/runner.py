@@ -23,7 +23,7 @@ from tfi_notebook.sweeps.table import INVALID, NEW
 from tfi_notebook.sweeps.tables import State
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from decimal import Decimal
 
     from tfi_notebook.contract.snapshot import JobSnapshot
@@ -61,6 +61,7 @@ class Runner(Led):
         self._looking_up: asyncio.Task[None] | None = None
         self._again = False
         self._counting = True
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     # -- what a person asks for ------------------------------------------------------------
 
@@ -76,10 +77,14 @@ class Runner(Led):
             await self._some_news()
 
     def set_limits(self, max_in_flight: int, budget_credits: Decimal | None) -> None:
-        """Say how many jobs may be at the service at once, and what the run may spend."""
+        """Say how many jobs may be at the service at once, and what the run may spend.
+
+        Without a new budget the old one holds.
+        """
         self.store.record.max_in_flight = max_in_flight
-        self.store.record.budget_credits = budget_credits
-        self.books.purse.budget_credits = budget_credits
+        if budget_credits is not None:
+            self.store.record.budget_credits = budget_credits
+            self.books.purse.budget_credits = budget_credits
 
     async def take_in(self, sweep: Sweep) -> None:
         """Add the points of a sweep.
@@ -115,11 +120,14 @@ class Runner(Led):
     # -- the way through -------------------------------------------------------------------
 
     async def _through(self) -> None:
-        unsubscribe = self._engine.subscribe(self._heard)
+        self._unsubscribe()
+        self.books.live.clear()  # what was heard of since the last time has nobody who follows it
+        self._unsubscribe = self._engine.subscribe(self._heard)
         try:
             await self._rounds()
         finally:
-            unsubscribe()
+            if not self.books.live:  # else a person may yet decide about a job that is unknown
+                self._unsubscribe()
             for task in self._tasks:
                 task.cancel()
 
@@ -194,7 +202,8 @@ class Runner(Led):
     async def _carry(self, row: Standing) -> None:
         """Submit a point, and follow its job to the end."""
         try:
-            job = await self._engine.submit(self.queue.payload(row), force=False)
+            payload = self.queue.payload(row)
+            job = await self._engine.submit(payload, force=False, wanted=self._submits)
         except SubmitUnknownError:
             self.books.leave(row.fingerprint)
         except _LATER as error:
@@ -206,6 +215,10 @@ class Runner(Led):
             await self._refused(row, error)
         else:
             await self._until_end(row, job)
+
+    def _submits(self) -> bool:
+        """Whether what still stands in line is to be sent: not once it was paused or stopped."""
+        return self.state is State.RUNNING
 
     async def _refused(self, row: Standing, error: TfiError) -> None:
         text = f"{error.field}: {error.message}" if error.field else error.message
@@ -255,6 +268,8 @@ class Runner(Led):
 
     def _heard(self, job: JobSnapshot) -> None:
         if self.books.hear(job):
+            if job.status.is_final and not self._working:
+                self.books.leave(job.fingerprint)
             self._tell()
 
     def _once_more(self) -> None:

@@ -19,14 +19,16 @@ from tfi_notebook.http import redact
 from tfi_notebook.lifecycle.default import default_workspace
 from tfi_notebook.lifecycle.export import cell_of, load_pandas
 from tfi_notebook.lifecycle.given import checked_payload
-from tfi_notebook.sweeps.axes import check_names
+from tfi_notebook.sweeps.axes import check_names, require_axes
 from tfi_notebook.sweeps.goals import Goals
 from tfi_notebook.sweeps.seeker import Limits, Seeker
 from tfi_notebook.sweeps.shown import cells_of, text_of
+from tfi_notebook.sweeps.space import checked_name
 from tfi_notebook.sweeps.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     import pandas as pd  # type: ignore[import-untyped] # it publishes no types
 
@@ -209,9 +211,11 @@ def begun(start: Start, objective: Objective, limits: Limits, *, confirm: bool) 
     """Start a search, or take it up again; see `Sweep.search`."""
     workspace = start.workspace or default_workspace()
     base, goals = checked_payload(start.base), Goals.of(objective)
+    require_axes(start.axes)
     check_names(tuple(start.axes), base)
     definition = _definition(base, goals, start.axes)
-    name = start.name or f"search-{hashlib.sha256(definition.encode()).hexdigest()[:_DIGITS]}"
+    name = checked_name(start.name) if start.name is not None else None
+    name = name or f"search-{hashlib.sha256(definition.encode()).hexdigest()[:_DIGITS]}"
     active = _active.get((id(workspace), name))
     if active is not None and not active.ended.is_set():
         return Search(active)
@@ -231,7 +235,9 @@ def begun(start: Start, objective: Objective, limits: Limits, *, confirm: bool) 
     return Search(seeker)
 
 
-def checked_limits(n_trials: int, budget_credits: float | None, max_in_flight: int) -> Limits:
+def checked_limits(
+    n_trials: int, budget_credits: float | Decimal | None, max_in_flight: int
+) -> Limits:
     """Return the limits of a search.
 
     Raises:

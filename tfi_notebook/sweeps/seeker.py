@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tfi_notebook.contract.records import JobStatus
-from tfi_notebook.errors import PayloadError, SweepError, TfiError
+from tfi_notebook.errors import DownloadError, PayloadError, SweepError, TfiError
 from tfi_notebook.lifecycle.lease import Lease, acquire
 from tfi_notebook.sweeps.goals import reason_of
 from tfi_notebook.sweeps.points import changed
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tfi_notebook.contract.model import Payload
+    from tfi_notebook.contract.snapshot import JobSnapshot
     from tfi_notebook.lifecycle.workspace import Workspace
     from tfi_notebook.sweeps.cell import Cell
     from tfi_notebook.sweeps.goals import Goals
@@ -227,7 +228,7 @@ class Seeker:
             key = self._fingerprint(cell.axes)
             if key not in self._open:
                 continue
-            if not _has_ended(cell):
+            if not self._has_ended(cell):
                 in_flight |= cell.snapshot is not None
                 continue
             outcome, problem = self._outcome(cell)
@@ -242,9 +243,16 @@ class Seeker:
         if row is None or row.status is not JobStatus.DONE:
             return (), cell.problem or (f"{row.status}: {row.message}" if row else "")
         try:
-            return self.goals.measure(cell, self.workspace), ""
+            return self.goals.measure(self._with_video(cell, row), self.workspace), ""
         except TfiError as error:
             return (), reason_of(error)
+
+    def _with_video(self, cell: Cell, row: JobSnapshot) -> Cell:
+        """Fetch the video if it is missing: a kernel may have died before it could."""
+        if row.path is None:
+            with suppress(DownloadError):  # not every objective looks at the video
+                self.workspace.run(self.workspace.download_async(row))
+        return replace(cell, snapshot=self.workspace.latest(row))
 
     def _end(self, trial: Trial, outcome: tuple[float, ...], problem: str) -> Trial:
         ended = self.study.tell(trial, outcome, problem)
@@ -256,9 +264,14 @@ class Seeker:
     def _fingerprint(self, values: Mapping[str, Any]) -> str:
         return changed(self._base, list(values), list(values.values())).fingerprint
 
+    def _has_ended(self, cell: Cell) -> bool:
+        """A job that is done is watched until its video is here, or could not be fetched.
 
-def _has_ended(cell: Cell) -> bool:
-    """A refusal ends a point only once the run has given it up: it may be tried again."""
-    if cell.snapshot is None or cell.snapshot.status is JobStatus.REJECTED:
-        return bool(cell.problem)
-    return cell.snapshot.status.is_final
+        A refusal ends a point only once the run has given it up: it may be tried again.
+        """
+        row = cell.snapshot
+        if row is None or row.status is JobStatus.REJECTED:
+            return bool(cell.problem)
+        if row.status is JobStatus.DONE and row.path is None:
+            return row.key not in self.workspace.engine.tracker.watched()
+        return row.status.is_final

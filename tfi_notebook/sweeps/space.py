@@ -108,7 +108,7 @@ class Space:
         self._base = base
         self._axes = axes
         self._workspace = workspace
-        self._name = _checked_name(name)
+        self._name = None if name is None else checked_name(name)
 
     @classmethod
     def _made(
@@ -119,9 +119,12 @@ class Space:
         return self
 
 
-def _checked_name(name: str | None) -> str | None:
-    if name is None:
-        return None
+def checked_name(name: str) -> str:
+    """Return the name of a run without blanks around it.
+
+    Raises:
+        ArgumentError: it is none.
+    """
     if isinstance(name, str) and name.isprintable() and 0 < len(name.strip()) <= _NAME_MAX_CHARS:
         return name.strip()
     raise ArgumentError(f"must be text of 1 to {_NAME_MAX_CHARS} characters", field="name")

@@ -9,8 +9,10 @@ from weakref import WeakValueDictionary
 from tfi_notebook import arguments
 from tfi_notebook.errors import SweepError
 from tfi_notebook.lifecycle.default import default_workspace
+from tfi_notebook.sweeps.asked import require_confirmation
 from tfi_notebook.sweeps.run import Run
 from tfi_notebook.sweeps.runner import Runner
+from tfi_notebook.sweeps.space import checked_name
 from tfi_notebook.sweeps.store import Store, opened
 from tfi_notebook.sweeps.tables import State
 
@@ -32,11 +34,12 @@ def run(name: str, *, workspace: Workspace | None = None) -> Run:
         workspace: the connection; default the one of `tfi.submit`.
 
     Raises:
+        ArgumentError: it is no name.
         SweepError: there is no such run of this service; with the names of the latest.
         LedgerError: the ledger cannot be read.
     """
     where = workspace or default_workspace()
-    return where.run(_taken_up(where, name))
+    return where.run(_taken_up(where, checked_name(name)))
 
 
 async def _taken_up(workspace: Workspace, name: str) -> Run:
@@ -47,27 +50,33 @@ async def _taken_up(workspace: Workspace, name: str) -> Run:
 
 
 def started(
-    sweep: Sweep, *, budget_credits: float | None, max_in_flight: int, confirm: bool
+    sweep: Sweep, *, budget_credits: float | Decimal | None, max_in_flight: int, confirm: bool
 ) -> Run:
     """Start the run of a sweep; see `Sweep.run`."""
     most = arguments.whole("max_in_flight", max_in_flight, least=1)
     budget = None
     if budget_credits is not None:
-        arguments.number("budget_credits", budget_credits)
-        budget = Decimal(str(budget_credits))
+        number = arguments.number("budget_credits", budget_credits)
+        budget = Decimal(f"{Decimal(str(number)).normalize():f}")
     if not sweep.workspace.settings.local and confirm is not True:
-        _require_confirmation(sweep, most)
+        require_confirmation(sweep, most)
     workspace = sweep.workspace
-    return workspace.run(_started(workspace, sweep, budget, most))
+    sure = workspace.settings.local or confirm is True
+    return workspace.run(_started(workspace, sweep, budget, most, sure=sure))
 
 
 async def _started(
-    workspace: Workspace, sweep: Sweep, budget: Decimal | None, max_in_flight: int
+    workspace: Workspace, sweep: Sweep, budget: Decimal | None, max_in_flight: int, *, sure: bool
 ) -> Run:
     store = await opened(workspace.engine.ledger, workspace.settings.service_name, sweep.name)
     runner = _runner(workspace, store)
     async with runner.attached():
         if runner.leads:
+            if not sure and runner.state in {State.PAUSED, State.STOPPED}:
+                raise SweepError(
+                    f"the run {sweep.name!r} is {runner.state}; all that is left of it would go on",
+                    hint="run(confirm=True) says that it is meant; another name= is another run",
+                )
             runner.set_limits(max_in_flight, budget)
             await runner.take_in(sweep)
             await runner.enter(State.RUNNING)
@@ -79,12 +88,3 @@ def _runner(workspace: Workspace, store: Store) -> Runner:
     runner = _runners.get(key) or Runner(workspace, store)
     _runners[key] = runner
     return runner
-
-
-def _require_confirmation(sweep: Sweep, max_in_flight: int) -> None:
-    plan = sweep.plan(max_in_flight=max_in_flight)
-    if plan.new:
-        raise SweepError(
-            f"this makes {plan.new:,} paid jobs: {plan.cost_words}",
-            hint="run(confirm=True) says that it is meant; run(budget_credits=...) sets a limit",
-        )

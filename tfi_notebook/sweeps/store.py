@@ -87,12 +87,17 @@ class Store:
     async def add(self, sweep: Sweep) -> Part:
         """Take in a sweep; one that is in the run already is found again.
 
+        What was held back of it before anything was sent may be submitted: a URL may be signed
+        anew, a file may be back.
+
         Raises:
             LedgerError: it cannot be written.
         """
         definition, digest = sweep.definition(), sweep.digest
         known = next((part for part in self.parts if part.digest == digest), None)
         if known is not None:
+            where = (self.service, strangers(self.ledger), self.record.run, known.number)
+            await self.ledger.transact(lambda db: db.execute(tables.UNMARK, where) and None)
             return known
         base = kept_body(sweep.base.body())
         part = Part(len(self.parts), digest, sweep.axes, base, len(sweep), 0, time.time())
@@ -250,4 +255,5 @@ def _standing(row: tuple[Any, ...]) -> Standing:
 
 def _others(ledger: Ledger) -> str:
     names = ledger.query("SELECT name FROM runs ORDER BY run DESC LIMIT 5")
-    return "the latest runs are " + ", ".join(name for (name,) in names) if names else ""
+    known = ", ".join(name for (name,) in names)
+    return f"the latest runs are {known}" if known else "there is none yet: Sweep.run() makes one"

@@ -13,6 +13,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tfi_notebook.contract.fields import whole_text
 from tfi_notebook.errors import ArgumentError, LedgerError, MissingExtraError, SweepError
 from tfi_notebook.sweeps.axes import listed
 from tfi_notebook.sweeps.draws import Choice, Uniform, UniformInt
@@ -155,6 +156,11 @@ class Study:
         options = given.options if isinstance(given, Choice) else tuple(listed(field, given))
         if not all(isinstance(option, _PLAIN) for option in options):
             raise ArgumentError("must be texts, numbers or flags to be searched", field=field)
+        try:
+            for text in (option for option in options if isinstance(option, str)):
+                whole_text(text)
+        except ValueError as error:
+            raise ArgumentError(str(error), field=field) from None
         return kinds.CategoricalDistribution(options)
 
 

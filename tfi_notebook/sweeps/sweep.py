@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tfi_notebook import arguments
 from tfi_notebook.lifecycle.given import checked_payload
-from tfi_notebook.sweeps.axes import Axes, crossed, listed, side_by_side
-from tfi_notebook.sweeps.draws import Choice, drawn
+from tfi_notebook.sweeps.axes import Axes, crossed, listed, require_axes, side_by_side
+from tfi_notebook.sweeps.draws import DRAWS, Choice, drawn
 from tfi_notebook.sweeps.frames import first_payload, frame_axes
 from tfi_notebook.sweeps.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     import pandas as pd  # type: ignore[import-untyped] # it publishes no types
 
@@ -120,9 +121,10 @@ class Sweep(Space):
             MissingExtraError: SciPy is not installed (extra `search`).
         """
         draws = {
-            field: given if hasattr(given, "at") else Choice(tuple(listed(field, given)))
+            field: given if isinstance(given, DRAWS) else Choice(tuple(listed(field, given)))
             for field, given in axes.items()
         }
+        require_axes(draws)
         count = arguments.whole("n", n, least=1)
         rows = drawn(list(draws.values()), count, arguments.whole("seed", seed), method)
         columns = dict(zip(draws, map(list, zip(*rows, strict=True)), strict=True))
@@ -163,7 +165,7 @@ class Sweep(Space):
         objective: Objective = "lip_sync",
         *,
         n_trials: int = 20,
-        budget_credits: float | None = None,
+        budget_credits: float | Decimal | None = None,
         max_in_flight: int = MAX_IN_FLIGHT,
         seed: int = 0,
         confirm: bool = False,
@@ -180,7 +182,8 @@ class Sweep(Space):
             base: as of `Sweep`.
             objective: a column of the results with a better direction, such as `lip_sync`; or
                 several, such as `("lip_sync", "credits")`; or a function of the finished `Job`
-                whose number is to be as large as possible.
+                whose number is to be as large as possible; where it raises or gives none, the
+                trial has failed. Once it is mended, another `name` judges anew at no cost.
             n_trials: trials in all, those of earlier kernels among them.
             budget_credits: the most that the search may spend; None for no limit.
             max_in_flight: the most trials side by side.
@@ -197,9 +200,8 @@ class Sweep(Space):
         Raises:
             PayloadError: the base is wrong.
             ArgumentError: an axis or a limit cannot be used.
-            SweepError: it is the live API and `confirm` is not True; nothing says which value of
-                the objective is better; another kernel works on this search; or there is one of
-                this name with another payload, objective or range.
+            SweepError: no axis; the live API without `confirm=True`; no better direction of the
+                objective; another kernel works on this search; or the name is another one's.
             LedgerError: the ledger or the study cannot be written; nothing was sent.
             MissingExtraError: Optuna is not installed (extra `search`).
         """
@@ -230,7 +232,7 @@ class Sweep(Space):
     def run(
         self,
         *,
-        budget_credits: float | None = None,
+        budget_credits: float | Decimal | None = None,
         max_in_flight: int = MAX_IN_FLIGHT,
         confirm: bool = False,
     ) -> Run:
@@ -240,7 +242,8 @@ class Sweep(Space):
         points to it. Nothing that was submitted before is paid for again.
 
         Args:
-            budget_credits: the most that the run may spend; None for no limit.
+            budget_credits: the most that the run may spend; None for no limit, or for the one
+                that the run has already.
             max_in_flight: the most jobs at the service at once.
             confirm: must be True on the live API, as a sign that the cost is meant.
 
@@ -248,7 +251,8 @@ class Sweep(Space):
             The run's handle, at once; shown in a notebook it is a live board.
 
         Raises:
-            SweepError: it is the live API, new jobs are to be made, and `confirm` is not True.
+            SweepError: it is the live API, new jobs are to be made or a run that was paused or
+                stopped would go on, and `confirm` is not True.
             ArgumentError: a limit cannot be used.
             LedgerError: the ledger cannot be written; nothing was sent.
         """

@@ -83,7 +83,7 @@ def points_frame(points: Points) -> pd.DataFrame:
     """
     pandas = load_pandas()
     made, started, ended = map(_numbers, (points.created_at, points.started_at, points.finished_at))
-    columns = {name: _axis(values) for name, values in points.axes.items()}
+    columns = {name: _axis(values, points.status) for name, values in points.axes.items()}
     columns |= {
         "status": pandas.Categorical(points.status, categories=STATUSES, ordered=True),
         "queue_s": (started - made).round(3),
@@ -109,12 +109,16 @@ def _problem(cell: Cell) -> str:
     return cell.problem or (row.message if row is not None and row.status in TROUBLE else "")
 
 
-def _axis(values: Sequence[Any]) -> Any:  # noqa: ANN401 - a pandas array
-    """Return an axis with the type that its values have in common, else as texts."""
+def _axis(values: Sequence[Any], status: Sequence[str]) -> Any:  # noqa: ANN401 - a pandas array
+    """Return an axis with the type that its values have in common, else as texts.
+
+    A wrong value does not make numbers texts: it is missing then, and `problem` tells of it.
+    """
     pandas = load_pandas()
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = {type(value) for value, word in zip(values, status, strict=True) if word != INVALID}
+    kinds -= {type(None)}
     if kinds and (kinds <= {int, float} or kinds == {bool}):
-        return pandas.array(values)
+        return pandas.array([value if type(value) in kinds else None for value in values])
     return pandas.array([_text(value) for value in values], dtype="string")
 
 

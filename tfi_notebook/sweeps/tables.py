@@ -51,6 +51,11 @@ BULK = (
     f"SELECT {', '.join(BULK_COLUMNS)} FROM run_points AS p "  # noqa: S608 - constants only
     f"LEFT JOIN jobs AS j ON j.seq = ({JOB}) WHERE p.run = ?3 ORDER BY p.idx"
 )
+IN_RUN = (
+    "SELECT p.fingerprint, j.status, p.problem "  # noqa: S608 - constants only
+    f"FROM run_points AS p LEFT JOIN jobs AS j ON j.seq = ({JOB}) "
+    "WHERE p.run = ?3 AND p.fingerprint IN (SELECT value FROM json_each(?4))"
+)
 FINGERPRINTS = (
     # the newest counts, and one that counts as submitted before all others
     "SELECT fingerprint, status FROM jobs INDEXED BY jobs_by_fingerprint "  # noqa: S608 - constants only
@@ -75,6 +80,10 @@ KNOWN = (
 )
 REACHED = "UPDATE run_parts SET reached = ? WHERE run = ? AND part = ?"
 MARK = "UPDATE run_points SET problem = ? WHERE run = ? AND idx = ?"
+UNMARK = (
+    "UPDATE run_points AS p SET problem = '' WHERE p.run = ?3 AND p.part = ?4 "  # noqa: S608 - constants only
+    f"AND p.problem <> '' AND p.fingerprint <> '' AND ({JOB}) IS NULL"
+)
 REOPEN = "UPDATE run_points SET problem = '', since = ? WHERE run = ? AND idx = ?"
 
 
@@ -140,12 +149,12 @@ class Standing:
 
     @property
     def was_charged(self) -> bool:
-        """Whether its job failed in rendering, which may have been charged."""
-        return self.status == JobStatus.FAILED
+        """Whether its job may have been charged: it failed in rendering, or its answer was lost."""
+        return self.status in {JobStatus.FAILED, JobStatus.WRITTEN_OFF}
 
     @property
     def has_failed(self) -> bool:
-        """Whether it can be tried again: its job failed, or it was refused."""
+        """Whether it can be tried again: its job failed or was written off, or it was refused."""
         refused = bool(self.problem) and bool(self.fingerprint)
         return self.was_charged or refused or self.status == JobStatus.REJECTED
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import TYPE_CHECKING, Any
 
+from tfi_notebook import arguments
 from tfi_notebook.contract.model import did_you_mean
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display.gallery import TILES_MAX, Box, GalleryView, Tile, gallery
@@ -72,13 +73,14 @@ class Shown:
             >>> run.gallery("version", "iteration_count", where={"output_size": 400})
             ... # doctest: +SKIP
         """
-        part = _Part(self.name, self.axes, self.workspace, _chosen(self, where or {}))
+        fixed = arguments.mapping("where", where, hint='where={"output_size": 400}')
+        part = _Part(self.name, self.axes, self.workspace, _chosen(self, fixed))
         sides = _sides(part, rows, columns)
         return gallery(
-            _tiles(part, sides, show),
+            _tiles(part, sides, arguments.names("show", show)),
             row_name=sides.row_name,
             column_name=sides.column_name,
-            caption=_caption(part, where or {}),
+            caption=_caption(part, fixed),
         )
 
 
@@ -151,7 +153,7 @@ def _check_axes(run: HasCells, names: Iterable[str]) -> None:
     known = dict.fromkeys(run.axes)
     for name in names:
         if name not in known:
-            text = f"{name!r} is no axis of the run{did_you_mean(name, known)}"
+            text = f"{name!r} is no axis of the run{did_you_mean(str(name), known)}"
             raise SweepError(text, hint=f"its axes: {', '.join(run.axes) or 'none'}")
 
 
@@ -176,7 +178,8 @@ def _is_matrix(part: _Part, free: list[str]) -> bool:
     places = 1
     for axis in free:
         places *= len({_text(cell, axis) for cell in part.chosen})
-    return len(part.chosen) >= _FILLED_MIN * places
+    # there are more where values that differ read the same, such as 5 and "5"
+    return _FILLED_MIN * places <= len(part.chosen) <= places
 
 
 def _check_places(part: _Part, sides: _Sides, free: list[str]) -> None:
@@ -188,7 +191,7 @@ def _check_places(part: _Part, sides: _Sides, free: list[str]) -> None:
     raise SweepError(
         f"{count} videos fall on {' · '.join(filter(None, place))}: they differ in "
         f"{', '.join(others) or 'nothing that is an axis'}",
-        hint=f"fix what else varies: where={{{where}}}" if others else "",
+        hint=f"fix what else varies: where={{{where}}}" if others else "fix some: where={...}",
     )
 
 
@@ -206,10 +209,13 @@ def _tiles(part: _Part, sides: _Sides, show: Sequence[str]) -> list[Tile]:
     columns = {name: plain(frame[name]) for name in show if name in frame.columns}
     problems, mouths = plain(frame["problem"]), _Mouths()
     poster_bytes = poster_max_bytes(len(part.chosen))
-    tiles = []
+    tiles, taken = [], set()
     for at, cell in enumerate(part.chosen):
         path = _video(cell)
         row, column = sides.place(cell)
+        if (row, column) in taken:  # other values, but the same once they are shortened
+            column = f"{column} (point {cell.index})"
+        taken.add((row, column))
         numbers = {name: short(values[at]) for name, values in columns.items()} if path else {}
         poster = _poster(path, poster_bytes) if path else None
         note = "" if path else _why_not(cell, problems[at])
