@@ -35,9 +35,9 @@ def test_a_rendered_sweep_plays_in_step_in_another_kernel(
 ) -> None:
     known = rendered_run.workspace.settings
     places = {"ledger": str(known.ledger_path), "outputs": str(known.outputs_dir)}
-    jupyter_lab.notebook("sweep.ipynb", TAKE_UP.format(name=rendered_run.name, **places))
+    jupyter_lab.notebook("rendered_sweep.ipynb", TAKE_UP.format(name=rendered_run.name, **places))
     page = chromium.new_context(viewport={"width": 1280, "height": 1500}).new_page()
-    jupyter_lab.open(page, "sweep.ipynb")
+    jupyter_lab.open(page, "rendered_sweep.ipynb")
     jupyter_lab.run(page, 0)
     page.wait_for_function(ALL_READY, timeout=120_000)
     lengths = page.evaluate("() => document.querySelector('.tfi-tile video').duration")
