@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,11 +111,15 @@ class Helper:
         assert process.stdout is not None, "the same"
         with suppress(BrokenPipeError):
             process.stdin.write(line)
+        asked_at = time.monotonic()
         answer = process.stdout.readline()
         if answer.endswith(b"\n"):
             return dict(json.loads(answer))
         self._process = None
-        raise HelperEndedError(self._end(process))
+        exit_code = self._end(process)
+        if time.monotonic() - asked_at >= self._deadline_s:
+            exit_code = TIMED_OUT  # the watchdog looks where it hangs, and may crash over that
+        raise HelperEndedError(exit_code)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
