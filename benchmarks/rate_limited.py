@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # also when run as a script
 
+from benchmarks.delayed_service import DelayedService
 from tfi_notebook import settings
 from tfi_notebook.api.client import AsyncClient
 from tfi_notebook.contract.payloads import build_payload
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
-DELAY_S = 0.02
 WORKERS = 64
 SETTLING_S, STEADY_S, FREE_S = 10.0, 20.0, 14.0
 WINDOW_S = 1.0
@@ -82,37 +82,23 @@ class Bucket:
         return taken
 
 
-class Service(asyncio.Protocol):
-    """Answers each POST after `DELAY_S`, with a job or with 429."""
+class Service(DelayedService):
+    """Answers each POST with a job or with 429."""
 
     numbers = count()
 
     def __init__(self, bucket: Bucket) -> None:
+        super().__init__()
         self._bucket = bucket
-        self._buffer = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Answer once the body is whole."""
-        self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-        if found and len(body) >= length:
-            self._buffer = body[length:]
-            asyncio.get_running_loop().call_later(DELAY_S, self._answer)
-
-    def _answer(self) -> None:
+    def answer(self) -> bytes:
+        """Ask the bucket."""
         taken = self._bucket.take()
         body = b'{"jobId":"job-%d","status":"queued"}' % next(self.numbers) if taken else b"{}"
         status = b"202 Accepted" if taken else b"429 Too Many Requests"
         extra = b"retry-after: 1\r\n" if self._bucket.retry_after and not taken else b""
         head = b"HTTP/1.1 %s\r\n%scontent-length: %d\r\n\r\n" % (status, extra, len(body))
-        if not self._transport.is_closing():
-            self._transport.write(head + body)
+        return head + body
 
 
 def serve(pipe: Connection, rate_per_s: float, burst: float) -> None:

@@ -34,6 +34,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # also when run as a script
 
+from benchmarks.delayed_service import DelayedService
 from benchmarks.peers import replicate_at
 from tfi_notebook import settings
 from tfi_notebook.api.client import AsyncClient
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     Way = Callable[[int], float]
     """Sends so many jobs; returns jobs per second."""
 
-DELAY_S = 0.02
 TIMEOUT_S = 60.0
 WORKERS, MANY = 64, 256
 GOALS = (
@@ -63,29 +63,12 @@ GOALS = (
 _numbers = count()
 
 
-class JobServer(asyncio.Protocol):
-    """Answers each POST with a new job after `DELAY_S`; knows as much HTTP as that takes."""
+class JobServer(DelayedService):
+    """Answers each POST with a new job."""
 
     made = 0
 
-    def __init__(self) -> None:
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Answer once the body is whole."""
-        self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-        if found and len(body) >= length:
-            self._buffer = body[length:]
-            asyncio.get_running_loop().call_later(DELAY_S, self._answer)
-
-    def _answer(self) -> None:
+    def answer(self) -> bytes:
         """One body for all: each client takes the fields that it knows."""
         JobServer.made += 1
         body = (
@@ -93,8 +76,7 @@ class JobServer(asyncio.Protocol):
             b'"input":{},"urls":{"get":"http://127.0.0.1/","cancel":"http://127.0.0.1/"}}'
         ) % (JobServer.made, JobServer.made)
         head = b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: %d"
-        if not self._transport.is_closing():
-            self._transport.write(head % len(body) + b"\r\n\r\n" + body)
+        return head % len(body) + b"\r\n\r\n" + body
 
 
 def serve(port: Connection) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.helpers.faulty_server import reply
-from tests.helpers.held_api import WAIT_S, HeldApi, connected, served
+from tests.helpers.held_api import WAIT_S, HeldApi, connected
 from tests.helpers.payloads import good_payload
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.errors import ArgumentError, SweepError, WaitTimeoutError
@@ -18,7 +18,6 @@ from tfi_notebook.sweeps.start import run as take_up
 from tfi_notebook.sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.helpers.faulty_server import FaultyServer
@@ -26,23 +25,6 @@ if TYPE_CHECKING:
     from tfi_notebook.sweeps.run import Run
 
 ALL = 10**6
-
-
-@pytest.fixture
-def api() -> HeldApi:
-    return HeldApi()
-
-
-@pytest.fixture
-def server(api: HeldApi) -> Iterator[FaultyServer]:
-    with served(api) as server:
-        yield server
-
-
-@pytest.fixture
-def workspace(server: FaultyServer, tmp_path: Path) -> Iterator[Workspace]:
-    with connected(server.url, tmp_path) as workspace:
-        yield workspace
 
 
 def grid(workspace: Workspace, count: int = 9, **options: Any) -> Sweep:

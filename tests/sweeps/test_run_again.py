@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.helpers.faulty_server import reply
-from tests.helpers.held_api import WAIT_S, HeldApi, connected, served
+from tests.helpers.held_api import WAIT_S, HeldApi, connected
 from tests.helpers.payloads import good_payload
 from tfi_notebook.sweeps.start import run as take_up
 from tfi_notebook.sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.helpers.faulty_server import FaultyServer
@@ -26,18 +25,6 @@ ALL = 10**6
 @pytest.fixture
 def api() -> HeldApi:
     return HeldApi(ALL)
-
-
-@pytest.fixture
-def server(api: HeldApi) -> Iterator[FaultyServer]:
-    with served(api) as server:
-        yield server
-
-
-@pytest.fixture
-def workspace(server: FaultyServer, tmp_path: Path) -> Iterator[Workspace]:
-    with connected(server.url, tmp_path) as workspace:
-        yield workspace
 
 
 def sweep(workspace: Workspace, **axes: Any) -> Sweep:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import CancelledError
 from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
@@ -12,9 +11,10 @@ from tfi_notebook import arguments
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display import html
 from tfi_notebook.display.painter import Drawing
-from tfi_notebook.errors import JobFailedError, ServiceError, WaitTimeoutError
+from tfi_notebook.errors import JobFailedError, ServiceError
 from tfi_notebook.lifecycle.files import is_whole_mp4, still
 from tfi_notebook.lifecycle.given import checked_id
+from tfi_notebook.lifecycle.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -123,27 +123,8 @@ class Job:
             SettingsError: `timeout_s` is no number of seconds, or the job is another service's.
         """
         limit_s = _limit(timeout_s)
-        waiting: Future[bool] | None = None
-        try:
-            waiting = self._keeper.start(self._settles_within(limit_s))
-            settled = waiting.result()
-        except CancelledError:
-            raise ServiceError("the workspace was closed", hint=self._goes_on()) from None
-        except KeyboardInterrupt:
-            if waiting is not None:
-                waiting.cancel()
-            raise KeyboardInterrupt(f"stopped waiting; {self._goes_on()}") from None
-        if not settled:
-            raise WaitTimeoutError(f"not done after {timeout_s:g} s", hint=self._goes_on())
+        wait_for(self._keeper, lambda: self._keeper.settled(self._row), limit_s, self._goes_on)
         return self._ended()
-
-    async def _settles_within(self, limit_s: float | None) -> bool:
-        try:
-            async with asyncio.timeout(limit_s):
-                await self._keeper.settled(self._row)
-        except TimeoutError:
-            return False
-        return True
 
     async def done(self) -> Job:
         """Wait like `wait`, without blocking the kernel: `await job.done()`.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tfi_notebook import arguments
-from tfi_notebook.errors import ServiceError, WaitTimeoutError
+from tfi_notebook.lifecycle.waiting import wait_for
 from tfi_notebook.sweeps.asked import check_addable
 from tfi_notebook.sweeps.board import board, progress, steps
 from tfi_notebook.sweeps.cells import Cells, bulk_points
@@ -19,7 +18,6 @@ from tfi_notebook.sweeps.tiles import Shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-    from concurrent.futures import Future
     from decimal import Decimal
 
     from tfi_notebook.display.painter import Drawing, Follower
@@ -108,22 +106,12 @@ class Run(Results, Shown):
             ArgumentError: `timeout_s` is no number.
         """
         limit_s = None if timeout_s is None else arguments.number("timeout_s", timeout_s)
-        waiting: Future[bool] | None = None
         progress = self._progress()
         try:
-            waiting = self.workspace.start(self._settles_within(limit_s))
-            settled = waiting.result()
-        except CancelledError:
-            raise ServiceError("the workspace was closed", hint=self._goes_on()) from None
-        except KeyboardInterrupt:
-            if waiting is not None:
-                waiting.cancel()
-            raise KeyboardInterrupt(f"stopped waiting; {self._goes_on()}") from None
+            wait_for(self.workspace, self._settles, limit_s, self._goes_on)
         finally:
             if progress is not None:
                 progress.close()
-        if not settled:
-            raise WaitTimeoutError(f"not done after {timeout_s:g} s", hint=self._goes_on())
         return self
 
     async def done(self) -> Run:
@@ -221,15 +209,11 @@ class Run(Results, Shown):
             self._runner.check_leads()
             yield self._runner
 
-    async def _settles_within(self, limit_s: float | None) -> bool:
+    async def _settles(self) -> None:
         try:
-            async with asyncio.timeout(limit_s):
-                await self._runner.settled()
-        except TimeoutError:
-            return False
+            await self._runner.settled()
         finally:
             await self.workspace.painter.flush()
-        return True
 
     def _progress(self) -> Follower | None:
         painter = self.workspace.painter

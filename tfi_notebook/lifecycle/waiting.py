@@ -1,0 +1,63 @@
+"""Blocking waits: bounded, ended by Ctrl-C without ending what is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from tfi_notebook.errors import ServiceError, WaitTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
+
+T = TypeVar("T")
+
+
+class Starts(Protocol):
+    """Starts coroutines on the background loop."""
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start one from any thread."""
+
+
+def wait_for(
+    keeper: Starts,
+    work: Callable[[], Coroutine[Any, Any, None]],
+    timeout_s: float | None,
+    goes_on: Callable[[], str],
+) -> None:
+    """Block until some work on the background loop is done.
+
+    Args:
+        keeper: whose loop it is.
+        work: makes what ends when the waiting is to end.
+        timeout_s: longest wait in s; None waits until the end.
+        goes_on: says what goes on without the waiting, and how to take it up.
+
+    Raises:
+        WaitTimeoutError: it is not done yet.
+        ServiceError: the workspace was closed.
+    """
+    waiting: Future[bool] | None = None
+    try:
+        waiting = keeper.start(_within(work, timeout_s))
+        done = waiting.result()
+    except CancelledError:
+        raise ServiceError("the workspace was closed", hint=goes_on()) from None
+    except KeyboardInterrupt:
+        if waiting is not None:
+            waiting.cancel()
+        raise KeyboardInterrupt(f"stopped waiting; {goes_on()}") from None
+    if not done:
+        raise WaitTimeoutError(f"not done after {timeout_s:g} s", hint=goes_on())
+
+
+async def _within(work: Callable[[], Coroutine[Any, Any, None]], timeout_s: float | None) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await work()
+    except TimeoutError:
+        return False
+    return True
