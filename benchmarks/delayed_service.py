@@ -8,10 +8,15 @@ DELAY_S = 0.02
 
 
 class DelayedService(asyncio.Protocol):
-    """Takes POSTs, and answers each after `DELAY_S`; knows as much HTTP as that takes."""
+    """Takes POSTs, and answers each after `DELAY_S`; knows as much HTTP as that takes.
+
+    Attributes:
+        asked: the beginning of the last request's head.
+    """
 
     def __init__(self) -> None:
         self._buffer = b""
+        self.asked = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
@@ -24,7 +29,7 @@ class DelayedService(asyncio.Protocol):
         head, found, body = self._buffer.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
         if found and len(body) >= length:
-            self._buffer = body[length:]
+            self.asked, self._buffer = head[:200], body[length:]
             asyncio.get_running_loop().call_later(DELAY_S, self._reply)
 
     def answer(self) -> bytes:

@@ -1,60 +1,87 @@
-"""Other people's clients, each installed into a place and run in a process of its own."""
+"""Other people's clients, from an environment of their own, each run in a process of its own.
+
+`make bench` makes the environment from `requirements/peers.txt`. Without it the benchmarks run with
+what is installed here: plain httpx, and no other peer.
+"""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-import venv
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import platformdirs
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-REPLICATE = "replicate==1.0.7"
-_CLIENT = Path(__file__).parent / "replicate_client.py"
+    Ask = Callable[..., dict[str, Any]]
+
+_ROOT = Path(__file__).parent.parent
+_CLIENTS = Path(__file__).parent / "peer_clients.py"
+_BINARIES = _ROOT / ".venv-peers" / ("Scripts" if sys.platform == "win32" else "bin")
+MISSING = (
+    "The other clients are not installed: `make bench` does that. Plain httpx is compared with."
+)
+MODULES = {
+    "replicate": "replicate",
+    "fal-client": "fal_client",
+    "openai": "openai",
+    "huggingface_hub": "huggingface_hub",
+    "gradio_client": "gradio_client",
+}
+"""The peers and what of them is imported."""
 
 
-def python_with(requirement: str) -> Path | None:
-    """Return a Python that has a package, made at the first call; None if it cannot be had."""
-    place = Path(platformdirs.user_cache_dir("tfi-notebook-benchmarks")) / requirement
-    python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if (place / "installed").exists():
-        return python
-    venv.create(place, with_pip=True, clear=True)
-    asked = [str(python), "-m", "pip", "install", "--quiet", requirement]
-    if subprocess.run(asked, check=False, capture_output=True).returncode:
-        return None
-    (place / "installed").touch()
-    return python
+@cache
+def python() -> str:
+    """Return the Python that has the peers; this one where nobody has installed them."""
+    theirs = _BINARIES / "python"
+    return str(theirs) if theirs.exists() else sys.executable
+
+
+def installed() -> bool:
+    """Tell whether there is an environment with the peers."""
+    return python() != sys.executable
+
+
+def among(*clients: str) -> list[str]:
+    """Return those of some clients that can be run here."""
+    return [name for name in clients if name not in MODULES or installed()]
+
+
+@cache
+def version(package: str) -> str:
+    """Return the version of an installed peer."""
+    code = f"import importlib.metadata as known; print(known.version({package!r}))"
+    asked = [python(), "-c", code]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def versions() -> str:
+    """Name every peer with its version, as a sentence for the report."""
+    names = [*MODULES, "httpx"] if installed() else ["httpx"]
+    return "Versions: " + ", ".join(f"{name} {version(name)}" for name in names) + "."
 
 
 @contextmanager
-def replicate_at(base_url: str) -> Iterator[Callable[[int, int], float] | None]:
-    """Run replicate's client against a server.
-
-    Gives a function of (jobs, workers) that returns jobs per second; None if it cannot be had.
-    """
-    python = python_with(REPLICATE)
-    if python is None:
-        yield None
-        return
-    command = [str(python), str(_CLIENT), base_url]
+def client(name: str, url: str) -> Iterator[Ask]:
+    """Run a client against a server; give the function that asks it, as `peer_clients` tells."""
+    command = [python(), str(_CLIENTS), name, url]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         asked, told = process.stdin, process.stdout
-        assert told.readline().strip() == "ready"
 
-        def measure(jobs: int, workers: int) -> float:
-            asked.write(f"{jobs} {workers}\n")
+        def ask(**what: float) -> dict[str, Any]:
+            asked.write(json.dumps(what) + "\n")
             asked.flush()
-            return float(told.readline())
+            answer: dict[str, Any] = json.loads(told.readline())
+            return answer
 
-        yield measure
+        yield ask
         asked.close()

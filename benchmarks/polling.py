@@ -1,38 +1,41 @@
 """How well the status requests are placed: staleness of results against requests per job.
 
-Simulates jobs of log-normal durations with the toolkit's own schedule and prints, for each case,
-
-- the mean staleness (from a job's end to the request that sees it) and the requests per job,
-- the staleness of a fixed interval that makes as many requests, and the ratio of the two,
-- staleness x requests in parts of the least that any schedule can reach with these durations.
-
-Then it lets many jobs share one budget of requests, against asking them in turn.
-
-Usage: `python benchmarks/polling.py [--jobs 200000]`
+Jobs of log-normal durations (median 60 s, or four classes of 20 to 240 s) are simulated with this
+package's own schedule, and real durations of the local service are replayed. For each case: the
+mean staleness (from a job's end to the request that sees it) and the requests a job takes; the same
+at the other clients' cadences; the staleness of a fixed interval that makes as many requests, and
+the ratio of the two; and staleness x requests in parts of the least that any schedule can reach.
+Then many jobs share one budget of requests, against asking them in turn.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfi_notebook.lifecycle.durations import Spread, fit
+from benchmarks.findings import OURS, Findings, Table
+from tfi_notebook.lifecycle.durations import Durations, Spread, fit
 from tfi_notebook.lifecycle.schedule import Schedule, schedule_for
 from tfi_notebook.lifecycle.turns import Budget, Turns
 from tfi_notebook.settings import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
+TITLE = "Status requests"
+RECORDED = Path(__file__).parent / "recorded_durations.json"
+CADENCES_S = {"fal-client": 0.1, "replicate": 0.5, "openai": 1.0, "huggingface_hub": 1.0}
+"""Seconds between two status requests, in the sources of the locked versions."""
 ROUNDS = 20
 """How often a class is learned anew; every round has its share of the jobs."""
 MIX = ((20.0, 0.2), (45.0, 0.2), (90.0, 0.2), (240.0, 0.25))
@@ -202,33 +205,137 @@ def _line_up(turns: Turns[_Job], job: _Job, now: float, *, in_turn: bool) -> Non
     turns.add(job, now + pause_s)
 
 
-def main() -> int:
-    """Simulate every case and print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=200_000)
-    jobs: int = parser.parse_args().jobs
-    print(f"{jobs:,} jobs a case; median 60 s; earlier jobs of the class: learned from")
-    print("case              learned from  staleness  requests  fixed  ratio  x bound")
-    for learned_from in (5, 20, 100, None):
-        for sigma in (0.1, 0.25, 0.5, 1.0):
-            _show(f"sigma {sigma}", learned_from, one_class(sigma, jobs, learned_from))
-        _show("four classes", learned_from, classes(MIX, jobs, learned_from))
-    print("\none budget, 1,000 jobs of 30 and 150 s     in turn            by likelihood")
-    for in_flight, rate in ((50, 5.0), (50, 20.0), (1000, 20.0)):
-        both = [shared_budget(1000, in_flight, rate, in_turn=way) for way in (True, False)]
-        told = [f"{way.staleness_s:6.2f} s x {way.requests:5.1f}" for way in both]
-        print(f"{in_flight:5} in flight, {rate:4.0f} requests/s      {told[0]}   {told[1]}")
-    return 0
+# -- other clients' ways ---------------------------------------------------------------------
 
 
-def _show(case: str, learned_from: int | None, outcome: Outcome) -> None:
-    known = "known" if learned_from is None else f"{learned_from} jobs"
-    print(
-        f"{case:16}  {known:>12}  {outcome.staleness_s:7.2f} s  {outcome.requests:8.2f}"
-        f"  {outcome.fixed_staleness_s:5.2f}  {outcome.to_fixed:5.2f}  {outcome.to_bound:7.2f}",
-        flush=True,
+def replayed(jobs: Sequence[Mapping[str, float]]) -> list[tuple[float, float]]:
+    """Ask for jobs that are known to have taken so long, while learning from those before them.
+
+    Args:
+        jobs: in the order in which they ended: `duration_s`, and the fields that tell the class.
+
+    Returns:
+        (staleness in s, requests) of each job.
+    """
+    known, found = Durations(), []
+    for job in jobs:
+        late, asked = evaluate(schedule_for(known.spread(job), Limits()), _alone(job))
+        found.append((float(late[0]), float(asked[0])))
+        known.learn(job, job["duration_s"])
+    return found
+
+
+def _alone(job: Mapping[str, float]) -> Floats:
+    return np.array([job["duration_s"]])
+
+
+def every(interval_s: float, durations: Floats) -> tuple[float, float]:
+    """Return staleness in s and requests a job of a fixed interval."""
+    counts = np.ceil(durations / interval_s)
+    return float((counts * interval_s - durations).mean()), float(counts.mean())
+
+
+def simulated(mix: Sequence[tuple[float, float]], jobs: int) -> dict[str, tuple[float, float]]:
+    """Return staleness and requests of every client for a mix of classes, 20 jobs known of each."""
+    rng = np.random.default_rng(SEED)
+    drawn = [median_s * np.exp(rng.normal(0, sigma, jobs)) for median_s, sigma in mix]
+    ours = classes(mix, jobs, learned_from=20)
+    return {OURS: (ours.staleness_s, ours.requests)} | {
+        name: every(interval_s, np.concatenate(drawn)) for name, interval_s in CADENCES_S.items()
+    }
+
+
+def recorded() -> dict[str, tuple[float, float]]:
+    """Return the same for the local service's jobs in `recorded_durations.json`."""
+    jobs: list[dict[str, float]] = json.loads(RECORDED.read_text())["jobs"]
+    ours = np.array(replayed(jobs))
+    lasting = np.concatenate([_alone(job) for job in jobs])
+    return {OURS: (float(ours[:, 0].mean()), float(ours[:, 1].mean()))} | {
+        name: every(interval_s, lasting) for name, interval_s in CADENCES_S.items()
+    }
+
+
+# -- the benchmark ---------------------------------------------------------------------------
+
+
+def run(rounds: int, *, quick: bool) -> Findings:
+    """Simulate every case once: the same seed gives the same figures."""
+    del rounds
+    jobs = 4_000 if quick else 100_000
+    known = {
+        f"spread {sigma}": {
+            _taught(taught): one_class(sigma, jobs, taught).to_fixed
+            for taught in (5, 20, 100, None)
+        }
+        for sigma in (0.1, 0.25, 0.5, 1.0)
+    }
+    mixed = {_taught(taught): classes(MIX, jobs, taught).to_fixed for taught in (5, 20, 100, None)}
+    bounds = [one_class(sigma, jobs, None).to_bound for sigma in (0.1, 0.25, 0.5, 1.0)]
+    return Findings(
+        measures={
+            "one_class": known["spread 0.25"][_taught(100)],
+            "four_classes": mixed[_taught(20)],
+            "wide_class": max(known["spread 1.0"][_taught(taught)] for taught in (5, 20, 100)),
+            "to_bound": max(bounds),
+        },
+        tables=[
+            *_against_clients(jobs),
+            Table(
+                "Staleness against a fixed interval of as many requests", "x", "neither",
+                known | {"four classes": mixed},
+            ),
+            _budgets(),
+        ],
+        notes=[
+            "Cadences as the clients come: " + ", ".join(
+                f"{name} every {interval_s:g} s" for name, interval_s in CADENCES_S.items()
+            ) + ". gradio_client holds a stream open instead.",
+            ("A short interval sees a result sooner and asks hundreds of times for it; the product "
+            "of both is what a schedule can be good at. The recorded jobs are the local service's, "
+            "of some seconds each, asked for as the live API is."),
+        ],
+    )  # fmt: skip
+
+
+def _taught(jobs: int | None) -> str:
+    return "class known" if jobs is None else f"{jobs} jobs known"
+
+
+def _against_clients(jobs: int) -> list[Table]:
+    found = {
+        "simulated, one class": simulated([(60.0, 0.25)], jobs),
+        "simulated, four classes": simulated(MIX, jobs),
+        "recorded": recorded(),
+    }
+    pairs = [(case, name, pair) for case, row in found.items() for name, pair in row.items()]
+    tables: dict[str, dict[str, dict[str, float]]] = {
+        "product": {},
+        "staleness": {},
+        "requests": {},
+    }
+    for case, name, (staleness_s, requests) in pairs:
+        for table, figure in zip(
+            tables, (staleness_s * requests, staleness_s, requests), strict=True
+        ):
+            tables[table].setdefault(case, {})[name] = figure
+    return [
+        Table("Staleness x status requests of a job", "s", "lower", tables["product"], OURS),
+        Table("Mean staleness of a result", "s", "lower", tables["staleness"], "", "none"),
+        Table("Status requests of a job", "requests", "lower", tables["requests"], "", "none"),
+    ]
+
+
+def _budgets() -> Table:
+    rows = {}
+    for in_flight, rate in ((50, 5.0), (1000, 20.0)):
+        both = {
+            way: shared_budget(300, min(in_flight, 300), rate, in_turn=way) for way in (True, False)
+        }
+        case = f"{min(in_flight, 300)} in flight, {rate:.0f} requests/s"
+        rows[case] = {
+            "in turn": both[True].staleness_s * both[True].requests,
+            f"{OURS}: by likelihood": both[False].staleness_s * both[False].requests,
+        }
+    return Table(
+        "Many jobs, one budget: staleness x requests of a job", "s", "lower", rows, "in turn"
     )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

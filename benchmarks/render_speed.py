@@ -6,7 +6,11 @@ the CPU time per frame, and that as a multiple of what encoding alone costs (the
 frame and x264, on frames of a finished video). The language is German, so that no recogniser of
 English phones takes part, installed or not.
 
-Usage: `python benchmarks/render_speed.py [--rounds 3] [--size 400] [--versions 4 5 6]`
+`--scaling` renders a 60 s voice with a pool of one process and one of two instead, in turn, and
+prints how many times as fast two are, and how long it takes before the frames, which no pool
+shares.
+
+Usage: `python benchmarks/render_speed.py [--rounds 3] [--size 400] [--versions 4 5 6] [--scaling]`
 """
 
 from __future__ import annotations
@@ -28,12 +32,13 @@ from pathlib import Path
 import av
 import numpy as np
 
-from tfi_notebook.local.renderer.render import RenderOptions, render
+from tfi_notebook.local.renderer.render import RenderOptions, RenderReport, render
 from tfi_notebook.media.audio import ANALYSIS_RATE_HZ, decode
 from tfi_notebook.media.video import h264_stream, read_video, yuv_frame
 from tfi_notebook.samples import PORTRAIT, VOICE
 
 DURATION_S = 10
+SCALING_S = 60
 FPS = 25
 PROCESSES = 2
 ENCODED_FRAMES = 50
@@ -53,14 +58,40 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", type=int, default=400)
     parser.add_argument("--versions", type=int, nargs="+", default=[4, 5, 6])
+    parser.add_argument("--scaling", action="store_true")
     arguments = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool,
-    ):
-        voice = ten_seconds(Path(folder) / "voice.wav")
-        measure(voice, pool, arguments)
+    with tempfile.TemporaryDirectory() as folder, processes(PROCESSES) as pool:
+        path = Path(folder) / "voice.wav"
+        if arguments.scaling:
+            with processes(1) as alone:
+                compare(spoken(path, SCALING_S), {1: alone, PROCESSES: pool}, arguments)
+        else:
+            measure(spoken(path, DURATION_S), pool, arguments)
     return 0
+
+
+def processes(count: int) -> ProcessPoolExecutor:
+    """Return a pool of `count` processes."""
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+
+
+def compare(voice: Path, pools: dict[int, Executor], arguments: argparse.Namespace) -> None:
+    """Render a long voice in each pool in turn, and print how they compare."""
+    for pool in pools.values():
+        render_once(voice, RenderOptions(output_size=64), pool)  # starts the processes
+    print(f"{arguments.size} px, {SCALING_S} s voice, {arguments.rounds} rounds, pools of 1 and 2")
+    for version in arguments.versions:
+        options = RenderOptions(version=version, output_size=arguments.size, language="de")
+        ratios, lonely = [], []
+        for _ in range(arguments.rounds):
+            reports = [report_of(voice, options, pool).timings_s for pool in pools.values()]
+            one, more = (times["total"] for times in reports)
+            ratios.append(one / more)
+            lonely.append(reports[-1]["total"] - reports[-1]["frames"])
+            print(f"version {version}: {one:.2f} s, {more:.2f} s, {one / more:.2f} x")
+        best, median = max(ratios), statistics.median(ratios)
+        print(f"version {version}: best {best:.2f} x, median {median:.2f} x; "
+              f"before the frames {min(lonely):.2f} s")  # fmt: skip
 
 
 def measure(voice: Path, pool: Executor, arguments: argparse.Namespace) -> None:
@@ -94,8 +125,13 @@ def render_once(
 ) -> tuple[float, float]:
     """Render one video; return the wall time and this process's CPU time in s."""
     begun, cpu = time.perf_counter(), time.process_time()
-    render(PORTRAIT, voice, voice.with_suffix(".mp4"), options, executor=executor)
+    report_of(voice, options, executor)
     return time.perf_counter() - begun, time.process_time() - cpu
+
+
+def report_of(voice: Path, options: RenderOptions, executor: Executor | None) -> RenderReport:
+    """Render one video beside its voice."""
+    return render(PORTRAIT, voice, voice.with_suffix(".mp4"), options, executor=executor)
 
 
 def encode_alone(video: Path) -> float:
@@ -116,9 +152,9 @@ def peak_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def ten_seconds(path: Path) -> Path:
-    """Write the sample voice, repeated and cut to 10 s, as a 16-bit WAV file."""
-    samples = np.resize(decode(VOICE), DURATION_S * ANALYSIS_RATE_HZ)
+def spoken(path: Path, duration_s: int) -> Path:
+    """Write the sample voice, repeated and cut to length, as a 16-bit WAV file."""
+    samples = np.resize(decode(VOICE), duration_s * ANALYSIS_RATE_HZ)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

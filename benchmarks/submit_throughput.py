@@ -1,219 +1,118 @@
-"""How fast paid submits go out with the ledger on, against the usual ways, in one run.
+"""How fast paid submits go out, with the ledger and without, against other clients.
 
-All send to a raw asyncio server in a process of its own, which answers after 20 ms:
+All send to a raw asyncio server in a process of its own, which answers each POST after 20 ms:
 
-- `shared httpx`: one plain `httpx.AsyncClient` for all workers (`limits` = workers);
-- `replicate`: the async create of replicate's client, in a process and environment of its own;
-- `create_job`: this package's client without a ledger (lanes, key, deadline, one queue with an
-  adaptive limit, retry rules, receipt parsing);
-- `ledgered`: the whole submit, with two durable commits, at 64 workers and at 256.
+- `tfi_notebook`: the whole submit, with two durable commits (intent, id);
+- `tfi_notebook without a ledger`: the same client's bare call (lanes, key, deadline, one queue with
+  an adaptive limit, retry rules, receipt parsing), which remembers nothing;
+- `httpx`: one plain `httpx.AsyncClient` for all workers, `limits` = workers; and one `as it comes`;
+- other services' clients, in an environment of their own. `huggingface_hub` has no async form of
+  its job call: it runs in as many threads. `gradio_client` gives no id for a submit: left out.
 
-They take turns within each round, so that what else the machine does hits all of them; a round
-gives one ratio of each pair, and the median counts.
-
-    python benchmarks/submit_throughput.py [--rounds 3] [--jobs 2000] [--json PATH]
+Each runs with 16, 64 and 256 workers, all in turn in each round; the best rate and the least CPU
+time count (of 800 jobs, for the others of 400). Durability price: with the ledger against without,
+at 64 workers.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import contextlib
-import json
-import os
-import sys
-import tempfile
-import time
-from itertools import count
-from multiprocessing import get_context
-from pathlib import Path
-from statistics import median
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
-import httpx
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # also when run as a script
-
-from benchmarks.delayed_service import DelayedService
-from benchmarks.peers import replicate_at
-from tfi_notebook import settings
-from tfi_notebook.api.client import AsyncClient
-from tfi_notebook.contract.payloads import build_payload
-from tfi_notebook.lifecycle.feed import Feed
-from tfi_notebook.lifecycle.ledger import Ledger
-from tfi_notebook.lifecycle.submit import Submitter
+from benchmarks import our_submits, peers
+from benchmarks.findings import OURS, Findings, Table, interleaved
+from benchmarks.job_server import running
+from benchmarks.our_submits import BARE, LEDGERED, UNWRITTEN
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-    from multiprocessing.connection import Connection
+    from collections.abc import Callable
 
-    from tfi_notebook.contract.payloads import TalkingVideoPayload
+    Speeds = dict[str, float]
+    Ways = dict[str, Callable[[], Speeds]]
 
-    Way = Callable[[int], float]
-    """Sends so many jobs; returns jobs per second."""
-
-TIMEOUT_S = 60.0
-WORKERS, MANY = 64, 256
-GOALS = (
-    ("ledgered", "shared httpx", 4.0),
-    ("ledgered", "replicate", 1.3),
-    (f"ledgered, {MANY} workers", "ledgered", 0.95),
-    ("ledgered", "create_job", 0.8),
-)
-_numbers = count()
+TITLE = "Submits"
+WORKERS = (16, 64, 256)
+JOBS, PEERS_JOBS, FEW_JOBS = 800, 400, 200
+PEERS = (
+    "httpx", "httpx as it comes", "replicate", "fal-client", "openai", "huggingface_hub",
+)  # fmt: skip
+OURS_BARE = f"{OURS} without a ledger"
+_UNWRITTEN = "unwritten"
 
 
-class JobServer(DelayedService):
-    """Answers each POST with a new job."""
-
-    made = 0
-
-    def answer(self) -> bytes:
-        """One body for all: each client takes the fields that it knows."""
-        JobServer.made += 1
-        body = (
-            b'{"jobId":"job-%d","status":"processing","id":"p%d","model":"a/b","version":"v",'
-            b'"input":{},"urls":{"get":"http://127.0.0.1/","cancel":"http://127.0.0.1/"}}'
-        ) % (JobServer.made, JobServer.made)
-        head = b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: %d"
-        return head % len(body) + b"\r\n\r\n" + body
-
-
-def serve(port: Connection) -> None:
-    """Run the server on a free port, which is sent through the pipe, until the process ends."""
-
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(JobServer, "127.0.0.1", 0, backlog=1024)
-        port.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(run())
+def run(rounds: int, *, quick: bool) -> Findings:
+    """Let all clients submit in turn."""
+    jobs, peers_jobs = (FEW_JOBS, FEW_JOBS) if quick else (JOBS, PEERS_JOBS)
+    with running() as url, ExitStack() as stack:
+        ways: Ways = {}
+        clients = {
+            name: stack.enter_context(peers.client(name, url)) for name in peers.among(*PEERS)
+        }
+        for workers in WORKERS[1:2] if quick else WORKERS:
+            ours = {OURS: LEDGERED, OURS_BARE: BARE}
+            if workers == WORKERS[1]:
+                ours[_UNWRITTEN] = UNWRITTEN
+            for name, way in ours.items():
+                ways[f"{workers} {name}"] = partial(our_submits.measure, url, way, jobs, workers)
+            for name, ask in clients.items():
+                ways[f"{workers} {name}"] = partial(ask, jobs=peers_jobs, workers=workers)
+        found = interleaved(ways, 1 if quick else rounds)
+    rates = _by_case({name: max(one["per_s"] for one in each) for name, each in found.items()})
+    cpu = _by_case({name: min(one["cpu_us"] for one in each) for name, each in found.items()})
+    return Findings(_measures(rates, cpu), _tables(rates, cpu), _notes())
 
 
-@contextlib.contextmanager
-def running_server() -> Iterator[str]:
-    """Run the server in a process of its own; give its base URL."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs,), daemon=True)
-    process.start()
-    yield f"http://127.0.0.1:{ours.recv()}"
-    process.terminate()
+def _by_case(figures: dict[str, float]) -> dict[str, dict[str, float]]:
+    rows: dict[str, dict[str, float]] = {}
+    for name, figure in figures.items():
+        workers, _, who = name.partition(" ")
+        rows.setdefault(workers, {})[who] = figure
+    return rows
 
 
-async def spread(
-    send: Callable[[TalkingVideoPayload], Awaitable[object]], jobs: int, workers: int
-) -> float:
-    """Send `jobs` payloads with `workers` tasks; return submits per second."""
-    left = iter([fresh_payload() for _ in range(jobs)])
-
-    async def work() -> None:
-        for payload in left:
-            await send(payload)
-
-    # opens the connections
-    await asyncio.gather(*(send(fresh_payload()) for _ in range(workers)))
-    started = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(workers)))
-    return jobs / (time.perf_counter() - started)
-
-
-def fresh_payload() -> TalkingVideoPayload:
-    """Return a payload that was never submitted before."""
-    return build_payload(
-        image_url=f"https://cdn.example.com/{next(_numbers)}.png",
-        audio_url="https://cdn.example.com/voice.mp3",
-        project_id="468ea7a0-66e1-4357-a760-236e54167f3e",
-    )
-
-
-async def shared_httpx(url: str, jobs: int) -> float:
-    """One plain client for all workers."""
-    limits = httpx.Limits(max_connections=WORKERS, max_keepalive_connections=WORKERS)
-    plain = httpx.AsyncClient(limits=limits, timeout=TIMEOUT_S, trust_env=False, verify=False)  # noqa: S501 - plain http on loopback
-
-    async def send(payload: TalkingVideoPayload) -> None:
-        headers = {"x-api-key": "key"}
-        answer = await plain.post(f"{url}/jobs/v2", json=payload.body(), headers=headers)
-        assert answer.json()["jobId"]
-
-    async with plain:
-        return await spread(send, jobs, WORKERS)
-
-
-async def ours(url: str, jobs: int, workers: int, *, ledgered: bool) -> float:
-    """This package, with a new ledger or without one."""
-    limits = settings.Limits(
-        parallel_first=workers, parallel_requests=workers, submit_timeout_s=TIMEOUT_S
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        known = settings.resolve(
-            "key", url, ledger=Path(folder) / "ledger.sqlite", outputs=folder, limits=limits
-        )
-        client = AsyncClient(known)
-        ledger = Ledger(known.ledger_path)
-        submitter = Submitter(known, client, ledger, Feed(ledger))
-        try:
-            if ledgered:
-                return await spread(lambda each: submitter.submit(each, force=False), jobs, workers)
-            return await spread(client.create_job, jobs, workers)
-        finally:
-            await submitter.drain(1.0)
-            await client.aclose()
-            ledger.close()
-
-
-def ways_at(url: str, replicate: Callable[[int, int], float] | None) -> dict[str, Way]:
-    """Return every contender by its name."""
-    ways: dict[str, Way] = {
-        "shared httpx": lambda jobs: asyncio.run(shared_httpx(url, jobs)),
-        "create_job": lambda jobs: asyncio.run(ours(url, jobs, WORKERS, ledgered=False)),
-        "ledgered": lambda jobs: asyncio.run(ours(url, jobs, WORKERS, ledgered=True)),
-        f"ledgered, {MANY} workers": lambda jobs: asyncio.run(ours(url, jobs, MANY, ledgered=True)),
+def _measures(rates: dict[str, Speeds], cpu: dict[str, Speeds]) -> dict[str, float]:
+    rate, used = rates["64"], cpu["64"]
+    found = {f"ledgered_to_{who}_64": rate[OURS] / rate[who]
+             for who in ("httpx", "replicate") if who in rate}  # fmt: skip
+    if "256" in rates:
+        found["ledgered_256_to_64"] = rates["256"][OURS] / rate[OURS]
+    return found | {
+        "durability_price": rate[OURS] / rate[OURS_BARE],
+        "durability_price_to_same_submit": rate[OURS] / rate[_UNWRITTEN],
+        "ledger_to_request_cpu": (used[OURS] - used[_UNWRITTEN]) / used[OURS_BARE],
+        "submit_to_request_cpu": (used[OURS] - used[OURS_BARE]) / used[OURS_BARE],
     }
-    if replicate is not None:
-        ways["replicate"] = lambda jobs: replicate(jobs, WORKERS)
-    return ways
 
 
-def report(rates: dict[str, list[float]]) -> dict[str, object]:
-    """Print the median ratios of the rounds and the rates; return both."""
-    ratios: dict[str, float] = {}
-    for name, values in rates.items():
-        print(f"{name:24} {median(values):6.0f} jobs/s median, {max(values):6.0f} best")
-    for one, other, goal in GOALS:
-        if other not in rates:
-            print(f"{one} / {other}: skipped, it could not be installed")
-            continue
-        ratio = median(a / b for a, b in zip(rates[one], rates[other], strict=True))
-        ratios[f"{one} / {other}"] = ratio
-        print(f"{one} / {other}: {ratio:.2f} (goal {goal})")
-    return {"jobs_per_s": rates, "ratios": ratios}
+def _tables(rates: dict[str, Speeds], cpu: dict[str, Speeds]) -> list[Table]:
+    def shown(figures: dict[str, Speeds]) -> dict[str, Speeds]:
+        return {
+            f"{workers} workers": {who: each for who, each in row.items() if who != _UNWRITTEN}
+            for workers, row in figures.items()
+        }
+
+    collapse = {
+        f"{workers} workers against {WORKERS[1]}": {
+            who: row[who] / rates["64"][who] for who in shown(rates)[f"{workers} workers"]
+        }
+        for workers, row in rates.items() if workers == "256"
+    }  # fmt: skip
+    tables = [
+        Table("Submits per second", "jobs/s", "higher", shown(rates), "httpx"),
+        Table("CPU time of one submit", "µs", "lower", shown(cpu), "httpx"),
+    ]
+    return (
+        [*tables, Table("What more workers bring", "", "higher", collapse)] if collapse else tables
+    )
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2000)
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there as well")
-    given = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as home,
-        running_server() as url,
-        replicate_at(url) as replicate,
-    ):
-        os.environ["TFI_HOME"] = home
-        ways = ways_at(url, replicate)
-        rates: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(given.rounds):
-            for name, way in ways.items():
-                rates[name].append(way(given.jobs))
-    figures = report(rates)
-    if given.json:
-        given.json.write_text(json.dumps(figures, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+def _notes() -> list[str]:
+    told = [peers.versions()] if peers.installed() else [peers.MISSING]
+    return [
+        *told,
+        (
+            "The other clients keep no record of what they have sent; compare them with "
+            f"`{OURS_BARE}` for speed alone."
+        ),
+    ]

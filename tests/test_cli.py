@@ -117,7 +117,7 @@ def test_doctor_tells_what_is_here(capsys: pytest.CaptureFixture[str], tfi_home:
     assert main(["doctor"]) == 0
     told = capsys.readouterr().out
     journal = "journal wal" if choose_journal(tfi_home / "x").mode == "wal" else "journal truncate"
-    for word in ("python", "extra local", "none: local service", journal, str(tfi_home)):
+    for word in ("python", "extra local", "no key: the local service", journal, str(tfi_home)):
         assert word in told
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -122,3 +124,15 @@ def test_a_key_that_a_service_repeats_in_disguise_is_masked() -> None:
     for told in ("canary/key+77aa", "canary%2Fkey%2B77aa", "canary/\u200bkey+77aa"):
         assert http.redact(f"401: {told} is wrong") == "401: *** is wrong"
     assert key.source == "argument"
+
+
+def test_httpx_comes_without_its_command_line_and_leaves_it_to_who_wants_it() -> None:
+    code = """
+import sys
+import tfi_notebook.http
+print(*{"click", "rich", "pygments", "httpx._main"} & set(sys.modules), "|")
+import httpx._main
+print(httpx._main.__name__)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == ["|", "httpx._main"]

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": GROUND | {"contract"},
     "lifecycle": GROUND | {"signin", "contract", "api", "display", "media", "quality", "samples"},
     "sweeps": GROUND | {"contract", "api", "lifecycle", "display", "quality", "media"},
-    "widgets": GROUND | {"contract", "api", "lifecycle", "display", "sweeps"},
+    "widgets": GROUND | {"contract", "api", "lifecycle", "display", "sweeps", "media", "samples"},
     "local": GROUND | {"contract", "media", "samples"},
     "cli_render": GROUND | {"lifecycle", "display"},
     "cli": GROUND | {"cli_render", "contract", "api", "lifecycle", "display", "doctor", "sweeps"},
@@ -132,10 +132,10 @@ except MissingExtraError as error:
     assert 'pip install "tfi-notebook[local]"' in shown.stdout
 
 
-def test_the_core_depends_on_four_packages() -> None:
+def test_the_core_depends_on_five_packages() -> None:
     required = importlib.metadata.requires("tfi-notebook") or []
     core = {re.split(r"[<>=!~ ;\[]", text)[0] for text in required if "extra ==" not in text}
-    assert core == {"httpx", "pydantic", "ipywidgets", "platformdirs"}
+    assert core == {"httpx", "pydantic", "ipywidgets", "anywidget", "platformdirs"}
 
 
 def test_no_committed_file_names_a_registry_or_lacks_its_hashes() -> None:

@@ -102,6 +102,9 @@ CALLS: dict[str, tuple[Callable[[Bench, Any], object], set[str]]] = {
     "to_excel": (lambda bench, odd: bench.workspace.jobs(1).to_excel(odd), NAMES),
     "Workspace": (lambda _, odd: tfi.Workspace(odd), set()),
     "panel": (lambda _, odd: odd is None or tfi.panel(odd), {"None"}),
+    "form": (lambda _, odd: odd is None or tfi.form(odd), {"None"}),
+    "board": (lambda _, odd: odd is None or tfi.board(odd), {"None"}),
+    "preflight": (lambda bench, odd: bench.workspace.preflight(odd), set()),
     "build_payload": (lambda _, odd: tfi.build_payload(**GOOD, values=odd), {"no list", "no set"}),
     "limit": (lambda bench, odd: bench.workspace.jobs(odd), {"None", "5"}),
     "status": (

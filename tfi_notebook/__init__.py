@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfi_notebook.contract.fields import UnlistedJobType
     from tfi_notebook.contract.payloads import TalkingVideoPayload
     from tfi_notebook.contract.records import JobStatus
     from tfi_notebook.contract.templates import TemplatePayload
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         login,
         logout,
         mapping_fields,
+        preflight,
         preview,
         projects,
         resume,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from tfi_notebook.sweeps.draws import choice, log_uniform, uniform, uniform_int
     from tfi_notebook.sweeps.start import run
     from tfi_notebook.sweeps.sweep import Sweep
+    from tfi_notebook.widgets.board import board
+    from tfi_notebook.widgets.form import form
     from tfi_notebook.widgets.panel import panel
 
 __version__ = "0.1.0"
@@ -52,14 +56,17 @@ __all__ = [
     "TalkingVideoPayload",
     "TemplatePayload",
     "TfiError",
+    "UnlistedJobType",
     "Workspace",
     "asset",
+    "board",
     "build_payload",
     "build_template_payload",
     "choice",
     "connect",
     "credits",
     "default_workspace",
+    "form",
     "job",
     "jobs",
     "log_uniform",
@@ -67,6 +74,7 @@ __all__ = [
     "logout",
     "mapping_fields",
     "panel",
+    "preflight",
     "preview",
     "projects",
     "resume",
@@ -84,8 +92,11 @@ _HOME = {
     "TalkingVideoPayload": "contract.payloads",
     "TemplatePayload": "contract.templates",
     "TfiError": "errors",
+    "UnlistedJobType": "contract.fields",
     "Workspace": "lifecycle.workspace",
+    "board": "widgets.board",
     "choice": "sweeps.draws",
+    "form": "widgets.form",
     "log_uniform": "sweeps.draws",
     "panel": "widgets.panel",
     "run": "sweeps.start",

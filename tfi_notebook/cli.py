@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfi_notebook import __version__, cli_render, keys, settings
+from tfi_notebook.doctor import USUAL_PORT
 from tfi_notebook.errors import MissingExtraError, SettingsError, TfiError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 
 QUICKSTART = "01_first_video.ipynb"
-DEFAULT_PORT = 8765
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program's name; default `sys.argv`.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except TfiError as error:
@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the words after the program's name; the documentation prints its help."""
     parser = argparse.ArgumentParser(
         prog="tfi-notebook", description="Talking videos from a portrait and a narration."
     )
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_render.add_to(commands.add_parser("render", help="render one video without a notebook"))
     serve = commands.add_parser("serve", help="serve the local API on this machine")
     serve.add_argument(
-        "--port", type=_between(0, 65_535), default=DEFAULT_PORT, help="default %(default)s"
+        "--port", type=_between(0, 65_535), default=USUAL_PORT, help="default %(default)s"
     )
     serve.add_argument(
         "--dialect",

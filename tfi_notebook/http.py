@@ -14,10 +14,17 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from tfi_notebook import credentials
 from tfi_notebook.keys import mask
+
+# httpx loads its command line with it where click, rich and pygments are installed, as beside
+# JupyterLab they are: a quarter of what the first connection imports, and nothing here uses it
+_loaded: dict[str, Any] = sys.modules
+_loaded.setdefault("httpx._main", None)  # Python's word for "is not there"
+import httpx  # noqa: E402 - see above
+
+if _loaded["httpx._main"] is None:
+    del _loaded["httpx._main"]  # whoever wants it, imports it
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +53,9 @@ _CLEANED_LOGGERS = (
     "tfi_notebook.display.painter", "tfi_notebook.lifecycle.feed", "tfi_notebook.lifecycle.tracker",
     "tfi_notebook.local.renderers", "tfi_notebook.local.replies", "tfi_notebook.local.routes",
     "tfi_notebook.local.tasks", "tfi_notebook.local.worker", "tfi_notebook.sweeps.led",
-    "tfi_notebook.lifecycle.workspace", "tfi_notebook.widgets.panel",
+    "tfi_notebook.lifecycle.workspace", "tfi_notebook.widgets.form",
+    "tfi_notebook.widgets.form_requests", "tfi_notebook.widgets.part",
+    "tfi_notebook.widgets.payload_box",
 )  # fmt: skip
 _LOG_MAX_CHARS = 20_000
 

@@ -28,17 +28,25 @@ class Limits:
     sign_of_life_s: float = 60.0
     """How long other kernels take a submitting one for alive that gives no sign of life."""
     json_max_bytes: int = 1_000_000
+    """Longest answer of the API that is read."""
     download_timeout_s: float = 600.0
+    """Total time of one video's download."""
     download_max_bytes: int = 2_000_000_000
+    """Largest video that is fetched."""
     parallel_downloads: int = 4
+    """Videos that are fetched at the same time."""
     disk_reserve_bytes: int = 100_000_000
     """Space that a download must leave free."""
     upload_max_bytes: int = 200_000_000
+    """Largest file that `asset` takes."""
     asset_link_life_s: float = 6 * 3600.0
     """How long the live API can fetch a file from the asset store, from the submit on."""
     poll_first_s: float = 2.0
+    """Pause before the first status request where no duration is known."""
     poll_growth: float = 1.5
+    """Factor by which these pauses grow."""
     poll_max_s: float = 30.0
+    """Longest of these pauses."""
     poll_floor_s: float = 0.5
     """Shortest pause between two status requests of one job."""
     poll_head_max_s: float = 120.0
@@ -50,7 +58,9 @@ class Limits:
     local_poll_budget_per_s: float = 100.0
     """The same for a service in this process."""
     local_poll_first_s: float = 0.1
+    """`poll_first_s` for a service in this process."""
     local_poll_max_s: float = 0.5
+    """`poll_max_s` for a service in this process."""
     soft_errors_max: int = 20
     """Failed status requests in a row before a job's watching is given up."""
     not_found_max: int = 3
@@ -76,6 +86,7 @@ class Limits:
     retry_first_s: float = 0.5
     """Longest pause before the first repeat; it doubles with every further one."""
     retry_max_s: float = 20.0
+    """Longest pause before any repeat."""
     retry_after_max_s: float = 60.0
     """Longest pause that the service's `Retry-After` can ask for."""
     retry_tokens: int = 40
@@ -85,6 +96,7 @@ class Limits:
     probe_first_s: float = 1.0
     """Pause before the first look whether an outage has ended; it doubles with every look."""
     probe_max_s: float = 30.0
+    """Longest pause between two such looks."""
 
     def __post_init__(self) -> None:
         """Refuse what is no number, is negative, or would let nothing through at all.

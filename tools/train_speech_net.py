@@ -1,6 +1,6 @@
 """Train the small net that hears the mouth: sound in, five mouth channels out.
 
-    python -m tools.train_speech_net                 # about two minutes on one core
+    python -m tools.train_speech_net                 # about three minutes on one core
     python -m tools.train_speech_net --quick         # ten seconds, to see that it works
     python -m tools.train_speech_net --out net.npz   # elsewhere than into the package
 
@@ -40,7 +40,7 @@ from tfi_notebook.media.audio import decode, hear
 from tfi_notebook.quality.sync import pearson
 from tools.make_samples import TESTS_DATA, VOICE_WAV
 from tools.speech_truth import RATE_HZ, Espeak, Segment, align, pico
-from tools.training_texts import BY_VOICE, ENGLISH, HELD_OUT
+from tools.training_texts import ENGLISH, HELD_OUT, NET_BY_VOICE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,7 +114,7 @@ def training_rows(
             inputs.append(with_context(features, rows))
             targets.append(seen[rows])
 
-    for voice, texts in BY_VOICE.items():
+    for voice, texts in NET_BY_VOICE.items():
         for text in texts:
             for variant in VARIANTS[: setting.variants]:
                 speed, pitch = int(rng.integers(130, 200)), int(rng.integers(30, 70))

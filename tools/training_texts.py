@@ -78,6 +78,66 @@ BY_VOICE: Final[dict[str, tuple[str, ...]]] = {
     "roa/pt-BR": PORTUGUESE,
 }
 
+# The renderer's net is told more than the listener of the scores, which has been fitted before:
+# two sentences of Spanish taught it too little of the soft b, d and g between vowels.
+_MORE_BY_VOICE: Final[dict[str, tuple[str, ...]]] = {
+    "gmw/de": (
+        (
+            "Wer hat die schwere Kiste in den Keller gebracht? Ich habe gestern lange gesucht, "
+            "aber nur alte Schuhe, ein Fahrrad und zwei Töpfe voller Nägel gefunden."
+        ),
+        (
+            "Im Herbst fallen gelbe Blätter von den Ulmen. Dann kochen wir Suppe aus Kürbis und "
+            "Möhren und spielen abends am Ofen Karten, bis alle müde sind."
+        ),
+    ),
+    "roa/es": (
+        (
+            "El lunes llovió mucho y el río subió hasta el puente viejo. Los vecinos sacaron sus "
+            "muebles a la calle, y nadie pudo dormir aquella noche."
+        ),
+        (
+            "Cuando era joven, Gabriel trabajaba en una fábrica de jabón. Hoy vende libros usados "
+            "y toca el piano en un bar cerca del mercado."
+        ),
+        (
+            "¿Quieres que te ayude a llevar esas bolsas? Pesan demasiado, y todavía faltan ocho "
+            "pisos. El ascensor no funciona desde febrero."
+        ),
+        (
+            "La profesora explicó cómo se mueven la luna y los planetas. Después dibujamos un mapa "
+            "del cielo con lápices verdes, rojos y azules."
+        ),
+    ),
+    "roa/fr": (
+        (
+            "Lundi, il a plu toute la journée et la rivière a débordé près du vieux pont. Les "
+            "voisins ont sorti leurs meubles, et personne n'a pu dormir."
+        ),
+        (
+            "Quand elle était jeune, Camille réparait des horloges dans un atelier sombre. "
+            "Aujourd'hui elle joue du violon et cultive des fleurs jaunes."
+        ),
+        (
+            "Veux-tu que je t'aide à porter ces valises? Elles sont trop lourdes, et il reste "
+            "encore huit étages. L'ascenseur ne fonctionne plus depuis février."
+        ),
+        (
+            "Le professeur a expliqué comment bougent la lune et les planètes. Ensuite, nous avons "
+            "dessiné une carte du ciel avec des crayons verts, rouges et bleus."
+        ),
+    ),
+    "roa/pt-BR": (
+        (
+            "Na segunda-feira choveu muito e o rio subiu até a ponte velha. Meu primo abriu a "
+            "porta e viu um cavalo branco no jardim."
+        ),
+    ),
+}
+NET_BY_VOICE: Final = {
+    voice: (*texts, *_MORE_BY_VOICE.get(voice, ())) for voice, texts in BY_VOICE.items()
+}
+
 # Never trained on: by language, the espeak-ng voice and the text. Italian is not trained at all.
 HELD_OUT: Final[dict[str, tuple[str, str]]] = {
     "de": (

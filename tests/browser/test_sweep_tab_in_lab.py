@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.render]
 PANEL = """
 import tfi_notebook as tfi
 panel = tfi.panel()
+panel.preview.on = False
 panel.form.fill({"output_size": 64})
 panel
 """
@@ -28,8 +29,8 @@ def test_a_sweep_is_picked_run_and_looked_at_without_a_line_of_code(
     jupyter_lab.notebook("sweep.ipynb", PANEL)
     jupyter_lab.open(page, "sweep.ipynb")
     jupyter_lab.run(page, 0)
-    page.click(".tfi-tabs button:has-text('Sweep')")
-    expect(page.locator(".tfi-sweep-go")).to_be_disabled()
+    page.get_by_role("tab", name="Sweep", exact=True).click()
+    expect(page.locator(".tfi-sweep-go")).to_be_disabled(timeout=30_000)
     page.locator(".tfi-axis-version input").check()
     expect(page.locator(".tfi-plan")).to_contain_text("3 new")
     page.locator(".tfi-axis-version-6 input").uncheck()

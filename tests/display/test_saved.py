@@ -65,3 +65,12 @@ def test_a_notebook_without_widgets_goes_through(tmp_path: Path) -> None:
 def test_pytest_notebook_finds_it_by_its_entry_point() -> None:
     (point,) = entry_points(group="nbreg.post_proc", name="tfi_strip_widgets")
     assert point.load() is strip_widgets
+
+
+def test_a_table_keeps_its_numbers_and_loses_its_style_block(tmp_path: Path) -> None:
+    ran = run_notebook(tmp_path, "import pandas\npandas.DataFrame({'speech_r': [0.25]})")
+    after, _ = strip_widgets(ran.notebook, {})
+    (before,), (kept,) = ran.outputs(0), after.cells[0].outputs
+    assert "<style" in before["data"]["text/html"]
+    assert "<style" not in kept["data"]["text/html"]
+    assert "<td>0.25</td>" in kept["data"]["text/html"]

@@ -41,6 +41,7 @@ class HeldApi:
         self.bodies: list[dict[str, Any]] = []
         self.polls: list[str] = []
         self.failing: set[str] = set()
+        self.extra: dict[str, dict[str, object]] = {}  # by job id, what else its row says
         self.refuse: Callable[[dict[str, Any]], bytes | str | None] = lambda _body: None
         self.base_url = ""
         self.most_live = 0
@@ -96,7 +97,7 @@ class HeldApi:
         if ended:
             self._ended.add(job_id)
             word = "FAILED" if job_id in self.failing else "SUCCESS"
-        row: dict[str, object] = {"uuid": job_id, "job_status": word}
+        row: dict[str, object] = {"uuid": job_id, "job_status": word} | self.extra.get(job_id, {})
         credit = self.prices.get(self.bodies[number - 1]["version"], self.credit)
         if ended and credit is not None:
             row["credit_used"] = credit

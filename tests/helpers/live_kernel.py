@@ -22,7 +22,8 @@ class Kernel:
 
     def open(self) -> None:
         """Start it."""
-        environment = os.environ | {"PYTHONPATH": os.getcwd()}  # noqa: PTH109 - the checkout
+        first = [path for path in (os.getenv("PYTHONPATH"), os.getcwd()) if path]  # noqa: PTH109 - the checkout
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(first)}
         self.manager, self.client = start_new_kernel(cwd=str(self._folder), env=environment)
 
     def run(self, code: str) -> str:
@@ -43,6 +44,15 @@ class Kernel:
                 told.append(f"{content['ename']}: {content['evalue']}")
             if message["msg_type"] == "status" and content["execution_state"] == "idle":
                 return "".join(told).strip()
+
+    def collect_all(self, *requests: str) -> None:
+        """Wait until the kernel has dealt with all of these, in whatever order."""
+        left = set(requests)
+        while left:
+            message: dict[str, Any] = self.client.get_iopub_msg(timeout=REPLY_S)
+            idle = message["content"].get("execution_state") == "idle"
+            if message["msg_type"] == "status" and idle:
+                left.discard(message["parent_header"].get("msg_id"))
 
     def close(self) -> None:
         """End it."""

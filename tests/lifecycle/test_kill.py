@@ -10,7 +10,6 @@ import pytest
 
 from benchmarks.counting_server import made, running
 from benchmarks.kill_loop import WORKERS, kill_loop
-from benchmarks.ledger_throughput import compare
 from tests.helpers.live_kernel import Kernel
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.lifecycle.ledger import Ledger
@@ -117,9 +116,3 @@ def wait_for_jobs(log: Path, count: int) -> None:
     while len(made(log)) < count:
         assert time.monotonic() < until
         pause.wait(0.01)
-
-
-def test_the_throughput_benchmark_runs(tmp_path: Path) -> None:
-    """Its figures are for `benchmarks/ledger_throughput.py` to show, on a quiet machine."""
-    (found,) = compare(tmp_path, workers=16, jobs=100, count=1)
-    assert min(found.bare.jobs_per_s, found.without.jobs_per_s, found.with_it.jobs_per_s) > 0

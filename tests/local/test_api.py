@@ -74,15 +74,16 @@ def test_the_row_has_the_documented_keys(caller: Caller) -> None:
     assert set(row) == {
         "jobId", "project_id", "input", "output", "values", "status", "job_type",
         "credit_used", "created_at", "updated_at", "message", "progress",
+        "queue_position", "eta_s", "eta_from_jobs",  # the toolkit's own, for boards
     }  # fmt: skip
     assert row["jobId"] == job_id
     assert row["project_id"] == LOCAL_PROJECT_ID
     assert row["input"] == {**row["input"], **body, "language": "de"}
     assert len(row["input"]) == 13
     assert (row["status"], row["output"], row["credit_used"]) == ("queued", None, 0)
-    assert row["message"] == "queued locally, next"
+    assert (row["message"], row["queue_position"]) == ("queued locally", 0)
     second = caller.submit().json()["jobId"]
-    assert caller.row(second)["message"] == "queued locally, 1 before it"
+    assert caller.row(second)["queue_position"] == 1
     record = JobRecord.parse(row)
     assert record.status is JobStatus.QUEUED
     assert record.credit_used == 0

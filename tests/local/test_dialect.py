@@ -110,7 +110,8 @@ def test_the_current_dialect_is_the_later_pages(current: Caller, store: Store) -
     row = current.row(receipt["job"]["uuid"])
     assert set(row) == {
         "uuid", "user_id", "template_id", "input", "output", "values", "job_status", "job_type",
-        "credit_used", "created_at", "updated_at", "message", "progress",
+        "credit_used", "created_at", "updated_at", "message", "progress", "queue_position", "eta_s",
+        "eta_from_jobs",
     }  # fmt: skip
     assert (row["job_status"], row["credit_used"]) == ("QUEUED", "0")
     play_worker(store, fails=False)

@@ -28,7 +28,14 @@ ALLOWED = ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::
 def get(url: str, **options: Any) -> bytes:
     """Fetch as the service does for a picture, from this machine too."""
     defaults: dict[str, Any] = {"max_bytes": 1000, "allow_private": True, "field": "image_url"}
-    return asyncio.run(fetch(url, **(defaults | options)))
+    return asyncio.run(fetch(url, **(defaults | options))).data
+
+
+def test_the_servers_word_for_the_file_comes_along() -> None:
+    answer = reply(200, b"picture", "content-type: Image/PNG; charset=x")
+    with FaultyServer(lambda *_: answer) as server:
+        found = asyncio.run(fetch(server.url, field="image_url", max_bytes=10, allow_private=True))
+    assert found == (b"picture", "image/png")
 
 
 @pytest.mark.parametrize("address", REFUSED)

@@ -26,15 +26,17 @@ def finish(store: Store, *walls_s: float, voice_s: float = 10.0, **changes: int)
         store.history.took(job_id, wall_s)
 
 
-def message(caller: Caller, job_id: str) -> str:
-    return str(caller.row(job_id)["message"])
+def standing(caller: Caller, job_id: str) -> tuple[int | None, float | None, int | None]:
+    """Jobs before it, seconds left, and from how many jobs that is known."""
+    row = caller.row(job_id)
+    return row["queue_position"], row["eta_s"], row["eta_from_jobs"]
 
 
 def test_without_a_history_nothing_is_promised(caller: Caller, store: Store) -> None:
     finish(store, 3.0, version=4)  # of another class
     finish(store, 3.0, output_size=512)
     job_id = caller.submit().json()["jobId"]
-    assert message(caller, job_id) == "queued locally, next"
+    assert standing(caller, job_id) == (0, None, None)
 
 
 def test_the_time_left_comes_from_the_class_and_the_length_of_the_voice(
@@ -42,20 +44,16 @@ def test_the_time_left_comes_from_the_class_and_the_length_of_the_voice(
 ) -> None:
     finish(store, 10.0, 20.0, 300.0)  # the median is 2 s for each second of voice
     first, second = enqueue(store, 8.0), enqueue(store, 4.0)
-    assert message(caller, first) == (
-        "queued locally, next; about 20 s left (from 3 earlier jobs)"  # 16 s, in steps of 5
-    )
-    assert message(caller, second) == (
-        "queued locally, 1 before it; about 25 s left (from 3 earlier jobs)"
-    )
+    assert standing(caller, first) == (0, 16.0, 3)
+    assert standing(caller, second) == (1, 24.0, 3)
     claim = store.claim("a")
     assert claim is not None
     store.report_progress(claim.token, 0.75, "frames")
-    assert message(caller, first) == (
-        "rendering locally: frames, 75%; about 4 s left (from 3 earlier jobs)"
-    )
+    assert standing(caller, first) == (None, 4.0, 3)
     assert caller.row(first)["progress"] == 0.75
-    assert "about 15 s left" in message(caller, second)  # 4 s before it, 8 s of its own
+    assert caller.row(first)["message"] == "rendering locally: frames"
+    assert standing(caller, second)[1] is not None
+    assert standing(caller, second) == (0, 12.0, 3)  # 4 s before it, 8 s of its own
 
 
 def test_renderings_that_run_at_once_share_what_waits(caller: Caller, store: Store) -> None:
@@ -63,7 +61,7 @@ def test_renderings_that_run_at_once_share_what_waits(caller: Caller, store: Sto
     ids = [enqueue(store, 60.0) for _ in range(4)]
     assert store.claim("a")
     assert store.claim("b")
-    assert "about 3 min left" in message(caller, ids[3])  # 180 s by two, and 60 s
+    assert standing(caller, ids[3])[1] == 150.0  # 180 s by two, and 60 s
 
 
 def test_a_job_before_it_without_a_history_leaves_the_time_open(
@@ -71,4 +69,4 @@ def test_a_job_before_it_without_a_history_leaves_the_time_open(
 ) -> None:
     finish(store, 10.0)
     enqueue(store, 8.0, version=5)
-    assert message(caller, enqueue(store, 8.0)) == "queued locally, 1 before it"
+    assert standing(caller, enqueue(store, 8.0)) == (1, None, None)

@@ -33,7 +33,7 @@ def test_any_executor_can_render(store: Store) -> None:
     outlook = store.history.outlook(store.job(next_id) or {})
     assert outlook is not None
     assert outlook.left_s > 0
-    assert str(outlook).endswith("(from 1 earlier job)")
+    assert outlook.from_jobs == 1
 
 
 @contextmanager

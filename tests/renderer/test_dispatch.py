@@ -61,6 +61,10 @@ class Cluster:
         """Return the hashes of the rigs that workers have unpacked."""
         return {digest for known in self.client.run(known_rigs).values() for digest in known}
 
+    def forgive(self, deaths: int) -> None:
+        """Set how many workers may die of a task before the scheduler gives it up."""
+        self.client.run_on_scheduler(allow_failures, deaths)
+
     def _start(self, command: str, *options: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.dask_{command}", *options],
@@ -75,6 +79,10 @@ class Cluster:
 
 def known_rigs() -> list[str]:
     return list(dispatch._RIGS._rigs)
+
+
+def allow_failures(deaths: int, dask_scheduler: Any) -> None:
+    dask_scheduler.allowed_failures = deaths
 
 
 @pytest.fixture(scope="module")
@@ -152,10 +160,37 @@ def test_a_scheduler_that_is_killed_fails_the_rendering_with_a_reason(
             cluster.scheduler.kill()
 
     executor = DaskExecutor(cluster.client)
-    with pytest.raises(RenderError, match="has given up its segments"):
+    with pytest.raises(RenderError, match=r"has given up its segments|has no workers"):
         render(PORTRAIT, voice, tmp_path / "out.mp4", SMALL, executor=executor, progress=kill)
     assert not executor.connected
     assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_that_die_one_after_the_other_fail_the_rendering_with_a_reason(
+    voice: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mp4"
+    with ExitStack() as processes:
+        (folder := tmp_path / "dask").mkdir()
+        cluster = Cluster(processes, folder)
+        executor = DaskExecutor(cluster.client)
+
+        def render_and_kill(worker: subprocess.Popen[bytes]) -> None:
+            def kill(share: float, stage: str) -> None:
+                if stage == "frames" and share > 0.1:
+                    worker.kill()
+
+            render(PORTRAIT, voice, out, SMALL, executor=executor, progress=kill)
+
+        cluster.forgive(0)  # the scheduler gives up what one worker has died of
+        with pytest.raises(RenderError, match="a worker has failed: KilledWorker"):
+            render_and_kill(cluster.workers[0])
+        cluster.forgive(3)
+        with pytest.raises(RenderError, match="has given up its segments"):
+            render_and_kill(cluster.workers[1])  # the rig they shared went with the last one
+        with pytest.raises(RenderError, match="has no workers"):
+            render_and_kill(cluster.workers[1])
+    assert not out.exists()
 
 
 def test_a_scheduler_that_does_not_answer_is_the_jobs_reason(tmp_path: Path) -> None:

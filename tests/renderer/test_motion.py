@@ -9,8 +9,10 @@ import pytest
 
 from tests.helpers.sounds import segments
 from tfi_notebook.local.renderer.motion import (
+    ACCELERATION_WEIGHT,
     FPS,
     MOUTH_SCALE_MAX,
+    VELOCITY_WEIGHT,
     Motion,
     make_motion,
     mouth_targets,
@@ -83,7 +85,8 @@ def test_the_optimum_is_that_of_the_linear_system_where_no_bound_is_active() -> 
     time = np.arange(60)
     targets = (0.5 + 0.2 * np.sin(time / 3))[:, None]
     first, second = np.diff(np.eye(60), axis=0), np.diff(np.eye(60), 2, axis=0)
-    exact = np.linalg.solve(np.eye(60) + 0.2 * first.T @ first + 0.2 * second.T @ second, targets)
+    smooth = VELOCITY_WEIGHT * first.T @ first + ACCELERATION_WEIGHT * second.T @ second
+    exact = np.linalg.solve(np.eye(60) + smooth, targets)
     solved = solve_mouth(targets, np.ones_like(targets), 300)
     assert np.allclose(solved.track, exact, atol=1e-6)
 
@@ -94,8 +97,8 @@ def test_more_steps_articulate_more(track: NDArray[np.float32]) -> None:
         for n in (1, 3, 5, 10, 20, 50)
     ]
     assert openings == sorted(openings)
-    assert openings[0] < 0.3 * openings[-1]
-    assert openings[3] > 0.85 * openings[-1]  # the default articulates well
+    assert openings[0] < 0.4 * openings[-1]
+    assert openings[3] > 0.95 * openings[-1]  # the default articulates well
 
 
 def test_ten_steps_follow_the_track_as_well_as_the_optimum_does(

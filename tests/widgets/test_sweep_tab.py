@@ -39,9 +39,9 @@ def live_view(live: Workspace) -> Iterator[Panel]:
 
 
 def opened(view: Panel) -> SweepTab:
-    view.tabs.switch.value = "Sweep"
-    assert view.tabs.sweep is not None
-    return view.tabs.sweep
+    view.tabs.value = "Sweep"
+    assert view.sweep is not None
+    return view.sweep
 
 
 def settle(view: Panel) -> None:
@@ -61,8 +61,8 @@ def vary(tab: SweepTab, **values: Any) -> None:
     for name, wanted in values.items():
         axis: Any = tab.axes[name]
         axis.tick.value = True
-        if hasattr(axis, "span"):
-            axis.span.value, axis.step.value = wanted[:2], wanted[2]
+        if hasattr(axis, "step"):
+            axis.low.value, axis.high.value, axis.step.value = wanted
         elif hasattr(axis, "lines"):
             axis.lines.value = "\n".join(wanted)
         else:
@@ -71,17 +71,17 @@ def vary(tab: SweepTab, **values: Any) -> None:
 
 
 def test_the_tab_is_made_when_it_is_opened_and_gives_way_again(view: Panel) -> None:
-    assert view.tabs.sweep is None
+    assert view.sweep is None
     single = view.children
     tab = opened(view)
     assert view.children[-1] is tab.below
-    view.tabs.switch.value = "Video"
+    view.tabs.value = "Video"
     assert view.children == single
     assert opened(view) is tab
     view.close()
     assert tab.box.comm is None
     assert tab.board.comm is None
-    assert view.button.comm is None
+    assert view.code.comm is None
 
 
 def test_it_opens_with_few_messages(view: Panel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,11 @@
 """Form A of `POST /jobs/v2`: the flat talking-video payload, validated before it is sent."""
 
 # annotations are evaluated here: pydantic reads them
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from tfi_notebook.contract.about import BOUNDED, LANGUAGES, REFERENCE, WORKERS, About
 from tfi_notebook.contract.fields import (
     DynamicScale,
     ExpandRatio,
@@ -49,47 +50,51 @@ class TalkingVideoPayload(Payload):
         def __init__(self, /, **fields: Any) -> None:  # noqa: ANN401 - checked at run time
             """Check the fields."""
 
-    image_url: PublicUrl = Field(
+    image_url: Annotated[PublicUrl, About(WORKERS)] = Field(
         title="Picture",
         description="Publicly reachable URL of the portrait (png, jpg, webp, bmp).",
     )
-    audio_url: PublicUrl = Field(
+    audio_url: Annotated[PublicUrl, About(WORKERS)] = Field(
         title="Narration",
         description="Publicly reachable URL of the narration audio (mp3, wav, m4a, flac, ogg).",
     )
-    job_type: JobType = Field(
+    job_type: Annotated[JobType, About(f"{REFERENCE}; list: TFI's later pages")] = Field(
         "ai_talking_video", title="Job type", description="Kind of job the API is to run."
     )
-    project_id: ProjectId = Field(title="Project", description="Project to which the job belongs.")
-    is_clone_required: Flag = Field(
+    project_id: Annotated[ProjectId, About(REFERENCE)] = Field(
+        title="Project", description="Project to which the job belongs."
+    )
+    is_clone_required: Annotated[Flag, About(REFERENCE)] = Field(
         default=False,
         title="Clone pass",
         description="Run a clone pass before rendering. TFI does not say what is cloned.",
     )
-    language: Language = Field(
-        "en", title="Language", description="Language of the narration, for the lip-sync."
+    language: Annotated[Language, About(f"{REFERENCE}; languages: not documented", LANGUAGES)] = (
+        Field("en", title="Language", description="Language of the narration, for the lip-sync.")
     )
-    version: Version = Field(6, title="Version", description="Model version.")
-    output_size: OutputSize = Field(
+    version: Annotated[Version, About(REFERENCE)] = Field(
+        6, title="Version", description="Model version."
+    )
+    output_size: Annotated[OutputSize, About(BOUNDED)] = Field(
         400,
         title="Output size",
         description="Edge of the video in px. TFI does not say which edge.",
     )
-    crop: Flag = Field(
+    crop: Annotated[Flag, About(f"{REFERENCE}; to the face: a guess")] = Field(
         default=True, title="Crop", description="Cut the picture to the face before rendering."
     )
-    dynamic_scale: DynamicScale = Field(
+    dynamic_scale: Annotated[DynamicScale, About(f"{BOUNDED}; what it scales: a guess")] = Field(
         1.0, title="Motion", description="Factor on the motion of head and mouth (1 = normal)."
     )
-    iteration_count: IterationCount = Field(
+    iteration_count: Annotated[IterationCount, About(BOUNDED)] = Field(
         10, title="Iterations", description="Refinement iterations: more take longer."
     )
-    expand_ratio: ExpandRatio = Field(
+    expand_ratio: Annotated[ExpandRatio, About(f"{BOUNDED}; formula: public models")] = Field(
         0.5,
         title="Expand",
         description="Room around the face when cropping: side = (1 + 2 x ratio) x face.",
     )
-    values: Strings = Field(
+    values: Annotated[Strings, About(f"{REFERENCE}; strings: not documented")] = Field(
         (), title="Values", description="Extra renderer tuning, a list of strings."
     )
 

@@ -18,6 +18,8 @@ from tfi_notebook.errors import ApiError, BadResponseError, NotFoundError
 from tfi_notebook.http import redact
 
 SAID_MAX_CHARS = 200
+YEAR_S = 31_536_000
+COUNT_MAX = 10**9
 _NOT_FOUND = re.compile(r"not found|no job found", re.IGNORECASE)
 
 
@@ -107,6 +109,18 @@ def fraction(value: object) -> float | None:
     """Return a number within 0..1, or None for what is no number."""
     number = decimal_or_none(value)
     return min(max(float(number), 0.0), 1.0) if number is not None else None
+
+
+def seconds_or_none(value: object) -> float | None:
+    """Return a duration in s of at most a year, or None for what is none."""
+    number = decimal_or_none(value)
+    return float(number) if number is not None and 0 <= number <= YEAR_S else None
+
+
+def whole_or_none(value: object) -> int | None:
+    """Return a whole number from 0 on, or None for what is none."""
+    number = decimal_or_none(value)
+    return int(number) if number is not None and 0 <= number <= COUNT_MAX else None
 
 
 def moment(value: object) -> datetime | None:

@@ -22,8 +22,10 @@ from tfi_notebook.contract.reading import (
     fraction,
     mapping,
     moment,
+    seconds_or_none,
     text,
     unusable,
+    whole_or_none,
 )
 from tfi_notebook.errors import NotFoundError
 
@@ -160,6 +162,12 @@ class JobRecord:
     credit_used: Decimal | None = None
     progress: float | None = None
     """0..1 where the service tells it (TFI's documentation knows no progress)."""
+    queue_position: int | None = None
+    """How many jobs wait before it (0: it is next), where the service tells it; TFI's does not."""
+    left_s: float | None = None
+    """What is left of it in s, where the service tells it; TFI's does not."""
+    left_from_jobs: int | None = None
+    """From how many earlier jobs the service knows what is left."""
     project_id: str = ""
     """The row's `template_id` or `project_id`: one thing under two names."""
     job_type: str = ""
@@ -190,6 +198,9 @@ class JobRecord:
             output=to_sign(place),
             credit_used=decimal_or_none(fields.get("credit_used")),
             progress=fraction(fields.get("progress")),
+            queue_position=whole_or_none(fields.get("queue_position")),
+            left_s=seconds_or_none(fields.get("eta_s")),
+            left_from_jobs=whole_or_none(fields.get("eta_from_jobs")),
             project_id=_project_id(fields),
             job_type=text(fields.get("job_type")),
             created_at=moment(fields.get("created_at")),

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Eta:
+    """When the end of a job is expected.
+
+    Attributes:
+        at: Unix time in s.
+        jobs: from how many earlier jobs that is known; 0 for a guess, and None where the service
+            says so without a reason.
+    """
+
+    at: float
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobSnapshot:
     """One row of the ledger at one moment.
 
@@ -31,6 +45,8 @@ class JobSnapshot:
         path: the downloaded video, once it is here.
         credit_used: what the service says the job has cost.
         progress: 0..1 where the service tells it.
+        queue_position: how many jobs wait before it, where the service tells it.
+        eta: when its end is expected; None once it has ended, and before the first answer.
         created_at: Unix time in s at which the submit was written down.
         started_at: Unix time in s at which it was first seen processing.
         finished_at: Unix time in s at which the end was seen.
@@ -50,6 +66,8 @@ class JobSnapshot:
     path: Path | None = None
     credit_used: Decimal | None = None
     progress: float | None = None
+    queue_position: int | None = None
+    eta: Eta | None = None
     created_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None

@@ -25,7 +25,8 @@ TILES_MAX = 1000
 """More videos than this are no matrix that anybody looks through."""
 FPS = 25.0
 _HERE = Path(__file__).parent
-_SCRIPTS = ("gallery_clock.js", "gallery_parts.js", "gallery.js")
+_CLOCK = "gallery_clock.js"
+_SCRIPTS = (_CLOCK, "gallery_parts.js", "gallery.js")
 _NEEDS = 'to play them in step: pip install "tfi-notebook[data]"'
 
 
@@ -61,6 +62,12 @@ def gallery(
     if len(tiles) > TILES_MAX:
         raise ValueError(f"a gallery shows at most {TILES_MAX:,} videos, not {len(tiles):,}")
     return GalleryView(Places(tiles, row_name, column_name), words.readable(caption), fps)
+
+
+@cache
+def clock_script() -> str:
+    """Return the text that defines `Ensemble`, the clock that keeps videos in step."""
+    return (_HERE / _CLOCK).read_text("utf-8")
 
 
 class GalleryView:

@@ -69,9 +69,11 @@ _CARD = (
 _COLUMNS = (
     ("Status", _WORD),
     ("Elapsed", _NUMBER),
+    ("Outlook", f"{_CELL};min-width:8em"),
     ("Version", _NUMBER),
     ("Iterations", _NUMBER),
     ("Size", _NUMBER),
+    ("Credits", _NUMBER),
     ("Message", f"{_CELL};min-width:14em"),
     ("Job", f"{_CELL};min-width:13em"),
 )
@@ -167,9 +169,11 @@ def _row(snapshot: JobSnapshot, now: float) -> str:
     cells = (
         pill(snapshot) + _local_mark(snapshot),
         escape(words.duration(snapshot.elapsed_s(now))),
+        escape(words.outlook(snapshot, now)),
         escape(version),
         escape(iterations),
         escape(edge),
+        escape(words.credit_text(snapshot)),
         escape(words.remark(snapshot, now)),
         f'<span style="{_CODE}">{escape(snapshot.job_id or words.NOTHING, 128)}</span>',
     )
@@ -211,7 +215,7 @@ def error_line(message: str, hint: str = "") -> str:
     """Return what went wrong, and what to do next."""
     advice = f'<div style="{_MUTED}">{escape(hint)}</div>' if hint else ""
     style = "padding:6px 10px;border-left:3px solid var(--jp-error-color1,#d1242f)"
-    return root(f"<div>{escape(message)}</div>{advice}", style)
+    return root(f'<div role="alert">{escape(message)}</div>{advice}', style)
 
 
 def quiet_line(text: str) -> str:
@@ -233,8 +237,8 @@ def job_card(snapshot: JobSnapshot, now: float) -> str:
         now: Unix time in s.
     """
     name = f'<span style="{_CODE}">{escape(snapshot.job_id or words.NOTHING, 128)}</span>'
-    text = escape(words.remark(snapshot, now))
-    message = f"<div>{text}</div>" if text else ""
+    lines = (escape(words.remark(snapshot, now)), escape(words.outlook(snapshot, now)))
+    message = "".join(f"<div>{line}</div>" for line in lines if line)
     head = f"<div>{pill(snapshot)}{_local_mark(snapshot)} {name}</div>"
     return root(head + _numbers([_facts(snapshot, now)]) + message, _CARD)
 

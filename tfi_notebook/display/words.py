@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from tfi_notebook.contract.snapshot import JobSnapshot
+    from tfi_notebook.contract.snapshot import Eta, JobSnapshot
 
 NOTHING = "\N{EN DASH}"
 ROWS_MAX = 50
@@ -107,6 +108,55 @@ def remark(snapshot: JobSnapshot, now: float) -> str:
     return readable(f"{silence} · {snapshot.message}" if snapshot.message else silence)
 
 
+def rough(seconds: float) -> str:
+    """Return a duration in steps that do not change with every look.
+
+    Example:
+        >>> rough(0.2), rough(12), rough(170), rough(9000)
+        ('1 s', '15 s', '3 min', '2.5 h')
+    """
+    if seconds < 10:  # noqa: PLR2004 - below it each second counts
+        return f"{max(1, math.ceil(seconds))} s"
+    if seconds <= 90:  # noqa: PLR2004 - s
+        return f"{5 * math.ceil(seconds / 5)} s"
+    if seconds <= 5400:  # noqa: PLR2004 - 90 min
+        return f"{math.ceil(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def eta_source(eta: Eta) -> str:
+    """Say from what it is known when a job will have ended.
+
+    Example:
+        >>> from tfi_notebook.contract.snapshot import Eta
+        >>> eta_source(Eta(0.0)), eta_source(Eta(0.0, 0)), eta_source(Eta(0.0, 12))
+        ('the service says', 'a guess', 'from 12 earlier jobs')
+    """
+    if eta.jobs is None:
+        return "the service says"
+    if not eta.jobs:
+        return "a guess"
+    return f"from {eta.jobs:,} earlier {'job' if eta.jobs == 1 else 'jobs'}"
+
+
+def outlook(snapshot: JobSnapshot, now: float) -> str:
+    """Say how many jobs wait before a job and what is left of it; nothing once it has ended."""
+    if snapshot.status.is_final:
+        return ""
+    ahead, eta = snapshot.queue_position, snapshot.eta
+    parts = [] if ahead is None else [f"{ahead:,} before it" if ahead else "next"]
+    if eta is not None:
+        left = f"about {rough(eta.at - now)} left" if eta.at > now else "longer than expected"
+        parts.append(f"{left} ({eta_source(eta)})")
+    return ", ".join(parts)
+
+
+def credit_text(snapshot: JobSnapshot) -> str:
+    """Return what the service says the job has cost; a dash where it says nothing."""
+    used = snapshot.credit_used
+    return NOTHING if used is None else f"{used.normalize():f}"
+
+
 def parameters(snapshot: JobSnapshot) -> list[str]:
     """Return version, iterations and size of the payload; a dash where it has none."""
     names = ("version", "iteration_count", "output_size")
@@ -141,8 +191,8 @@ def job_text(snapshot: JobSnapshot, now: float) -> str:
         f" after {duration(snapshot.elapsed_s(now))}"
         f" (version {version}, {iterations} iterations, {edge} px)"
     )
-    text = remark(snapshot, now)
-    return f"{line}: {text}" if text else line
+    said = "; ".join(filter(None, (remark(snapshot, now), outlook(snapshot, now))))
+    return f"{line}: {said}" if said else line
 
 
 def board_text(rows: Sequence[JobSnapshot], *, now: float, badge_words: str = "") -> str:

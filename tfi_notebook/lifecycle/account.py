@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tfi_notebook.errors import SourceError
 from tfi_notebook.lifecycle.given import checked_id, checked_payload, file_content
 from tfi_notebook.lifecycle.onloop import OnLoop
+from tfi_notebook.lifecycle.preflight import preflight
 
 if TYPE_CHECKING:
     import os
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tfi_notebook.display.preview import PreviewView
     from tfi_notebook.lifecycle.embedded import Previews
     from tfi_notebook.lifecycle.engine import Engine
+    from tfi_notebook.lifecycle.outlook import Outlook
+    from tfi_notebook.lifecycle.preflight import Preflight
     from tfi_notebook.settings import Settings
 
 
@@ -79,6 +82,67 @@ class Account(OnLoop):
     async def preview_async(self, payload: Payload, seconds: float, size_px: int) -> PreviewView:
         """Like `preview`, as a coroutine for `start`."""
         return await self._previews.make(payload, seconds, size_px)
+
+    def preflight(self, payload: Payload | Mapping[str, Any]) -> Preflight:
+        """Look at the picture and the sound of a payload before anything is submitted.
+
+        Each file is fetched from here by the rules of the local service (no private addresses,
+        bounded size and time), or read where it lies in the local service; and it is decoded in a
+        process of its own: is there a file, is it what its name says, does the picture hold a face,
+        is the sound audible and 2 s long. What the live service itself can reach, this cannot tell.
+
+        Args:
+            payload: as for `submit`.
+
+        Returns:
+            The checks: `.ok`, `.problems()`, `.warnings()`; a table as a cell's last expression.
+            No bad file raises an error.
+
+        Raises:
+            PayloadError: a field is wrong.
+
+        Example:
+            >>> tfi.preflight(tfi.build_payload())      # doctest: +SKIP
+        """
+        return self.run(self.preflight_async(checked_payload(payload)))
+
+    async def preflight_async(self, payload: Payload) -> Preflight:
+        """Like `preflight`, as a coroutine for `start`."""
+        engine = self._engine
+        report = await preflight(
+            payload,
+            local=self.settings.local,
+            outgoing=engine.assets.outgoing,
+            look_up=self._previews.look_up,
+        )
+        for field, url in payload.urls().items():
+            if length_s := report.facts[field].get("duration_s"):
+                engine.narrations.remember(url, length_s)
+        return report
+
+    def outlook(self, payload: Payload | Mapping[str, Any]) -> Outlook:
+        """Return what earlier jobs tell of this payload's cost and time; only the ledger is asked.
+
+        Args:
+            payload: as for `submit`.
+
+        Returns:
+            Credits and seconds, each with the number of jobs that they come from, or None where
+            nothing is known; and the job that has this payload already, if there is one.
+
+        Raises:
+            PayloadError: a field is wrong.
+            LedgerError: the ledger cannot be read.
+
+        Example:
+            >>> tfi.default_workspace().outlook(tfi.build_payload()).words()  # doctest: +SKIP
+            'costs nothing · takes about 4 s (from 12 like it)'
+        """
+        return self.run(self.outlook_async(checked_payload(payload)))
+
+    async def outlook_async(self, payload: Payload) -> Outlook:
+        """Like `outlook`, as a coroutine for `start`."""
+        return await self._engine.outlooks.of(payload)
 
     def credits(self) -> Decimal:
         """Return the credits left on the account (0 locally: rendering here costs nothing)."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tfi_notebook.display.preview import PreviewView
     from tfi_notebook.lifecycle.job import Job
     from tfi_notebook.lifecycle.joblist import JobList
+    from tfi_notebook.lifecycle.preflight import Preflight
     from tfi_notebook.lifecycle.resolve import UnresolvedJobs
     from tfi_notebook.settings import ApiKey, Limits, Settings
 
@@ -176,6 +177,15 @@ def preview(
         >>> tfi.preview(tfi.build_payload(version=5))      # doctest: +SKIP
     """
     return default_workspace().preview(payload, seconds, size_px)
+
+
+def preflight(payload: TalkingVideoPayload | Mapping[str, Any]) -> Preflight:
+    """Look at a payload's picture and sound before anything is paid; see `Workspace.preflight`.
+
+    Example:
+        >>> tfi.preflight(tfi.build_payload())      # doctest: +SKIP
+    """
+    return default_workspace().preflight(payload)
 
 
 def job(job_id: str) -> Job:

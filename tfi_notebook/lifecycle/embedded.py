@@ -16,6 +16,7 @@ from tfi_notebook.display.preview import PreviewView
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tfi_notebook.contract.local import SourceFile
     from tfi_notebook.contract.model import Payload
     from tfi_notebook.local.previewer import Previewer
     from tfi_notebook.local.service import LocalService
@@ -60,7 +61,9 @@ def give_back(settings: Settings) -> None:
 
 
 class Previews:
-    """The previews of one connection: opened at the first; belongs to the loop but for `close`.
+    """Previews, and looks at a payload's files, for one connection; opened at the first.
+
+    Belongs to the loop but for `close`.
 
     Args:
         settings: the resolved connection.
@@ -72,12 +75,28 @@ class Previews:
 
     async def make(self, payload: Payload, seconds: float, size_px: int) -> PreviewView:
         """Render the beginning of a payload's video; see `Account.preview`."""
+        from tfi_notebook.local import require  # noqa: PLC0415 - not needed at first
+
         length_s = arguments.number("seconds", seconds)
         edge_px = arguments.whole("size_px", size_px)
-        if self._previewer is None:
-            self._previewer = _previewer(self._settings)
-        clip = await self._previewer.clip(payload, length_s, edge_px)
+        require("the preview")
+        clip = await self._opened().clip(payload, length_s, edge_px)
         return PreviewView(clip.data, clip.duration_s, clip.wall_s)
+
+    async def look_up(self, url: str, field: str) -> SourceFile:
+        """Get the file behind a URL and look at it, by the rules of the local service.
+
+        Files of the service itself are read, not fetched. Without its packages nothing is decoded.
+
+        Args:
+            url: where it is.
+            field: `image_url` or `audio_url`: what it is looked at as.
+
+        Raises:
+            UnreachableSourceError: there is no file to look at.
+            ServiceError: it cannot be looked at now.
+        """
+        return await self._opened().look_up(url, field)
 
     def close(self) -> None:
         """Give up what was opened."""
@@ -85,20 +104,17 @@ class Previews:
         if previewer is not None:
             previewer.close()
 
+    def _opened(self) -> Previewer:
+        """Return what looks and renders, in the folder of the local service; for any connection.
 
-def _previewer(settings: Settings) -> Previewer:
-    """Return what renders previews, in the folder of the local service; for any connection.
+        Raises:
+            ServiceError: the folder cannot be used.
+        """
+        from tfi_notebook.local.previewer import Previewer  # noqa: PLC0415 - not needed at first
 
-    Raises:
-        MissingExtraError: the packages of the local service are not installed.
-        ServiceError: its folder cannot be used.
-    """
-    from tfi_notebook.local import require  # noqa: PLC0415 - an optional extra
-
-    require("the preview")
-    from tfi_notebook.local.previewer import Previewer  # noqa: PLC0415 - after require
-
-    return Previewer(_root(settings), settings.base_url)
+        if self._previewer is None:
+            self._previewer = Previewer(_root(self._settings), self._settings.base_url)
+        return self._previewer
 
 
 def _root(settings: Settings) -> Path:

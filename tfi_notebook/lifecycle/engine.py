@@ -17,6 +17,7 @@ from tfi_notebook.lifecycle.durations import Durations
 from tfi_notebook.lifecycle.feed import Feed
 from tfi_notebook.lifecycle.lease import BEATS_PER_LIFE
 from tfi_notebook.lifecycle.narration import Narrations
+from tfi_notebook.lifecycle.outlook import Outlooks
 from tfi_notebook.lifecycle.resolve import Resolver
 from tfi_notebook.lifecycle.submit import Patience, Submitter
 from tfi_notebook.lifecycle.tracker import Tracker
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 LEARN_FROM = 2000
 """So many finished jobs of the service are looked at to learn how long jobs take."""
+STOPPED = "no longer watched here, as you asked; the job goes on at its service"
 
 
 class Engine:
@@ -56,6 +58,7 @@ class Engine:
         name = settings.service_name
         done = ledger.select(status=JobStatus.DONE, service=name, limit=LEARN_FROM)
         self.durations.learn_rows(done, name)
+        self.outlooks = Outlooks(settings, ledger, self.feed, self.durations)
         self.tracker = Tracker(client, settings, self._on_change, self.durations)
         self._downloads = Downloads(client, settings.outputs_dir, limits, self.narrations.seconds)
         self.submitter = Submitter(settings, client, ledger, self.feed, self.assets)
@@ -95,6 +98,13 @@ class Engine:
         for key in keys:
             self.tracker.drop(key)
             self.feed.settle(key)
+
+    async def stop_watching(self, row: JobSnapshot) -> None:
+        """Ask no more for one job until it is taken up again; like `unwatch`, and it says so."""
+        self.tracker.drop(row.key)
+        silent = self.feed.latest(row).having(message=STOPPED, queue_position=None, eta=None)
+        await self.feed.publish_async(silent)
+        self.feed.settle(row.key)
 
     async def resume(self) -> None:
         """Watch what this or an earlier kernel has left, and ask again if the service was down."""

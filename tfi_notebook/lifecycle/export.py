@@ -18,6 +18,7 @@ import importlib.util
 import json
 import re
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tfi_notebook import arguments
@@ -96,7 +97,8 @@ def job_frame(rows: Iterable[JobSnapshot], *, now: float) -> pd.DataFrame:
         MissingExtraError: pandas is not installed.
     """
     pandas = load_pandas()
-    lines = [_line(row, now) for row in rows]
+    clean = cache(redact)  # most texts of many jobs are the same
+    lines = [_line(row, now, clean) for row in rows]
     fields = dict.fromkeys(name for line in lines for name in line)
     middle = [name for name in fields if name not in {*BEFORE, *AFTER}]
     frame = pandas.DataFrame(lines, columns=[*BEFORE, *middle, *AFTER])
@@ -176,8 +178,8 @@ def defused(value: Any) -> Any:  # noqa: ANN401 - any cell; only texts are chang
     return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
-def _line(row: JobSnapshot, now: float) -> dict[str, Any]:
-    body = {name: cell_of(value) for name, value in row.body.items()}
+def _line(row: JobSnapshot, now: float, clean: Callable[..., str]) -> dict[str, Any]:
+    body = {name: cell_of(value, clean) for name, value in row.body.items()}
     spent = None if row.credit_used is None else float(row.credit_used)
     return body | {
         "job_id": row.job_id,
@@ -189,19 +191,19 @@ def _line(row: JobSnapshot, now: float) -> dict[str, Any]:
         "started_at": row.started_at,
         "finished_at": row.finished_at,
         "elapsed_s": round(row.elapsed_s(now), 3),
-        "message": redact(row.message),
+        "message": clean(row.message),
         "video": shown_path(row.path) if row.path else None,
         "key": row.key,
         "fingerprint": row.fingerprint,
     }
 
 
-def cell_of(value: object) -> object:
+def cell_of(value: object, clean: Callable[..., str] = redact) -> object:
     """Return a payload's field as one cell: lists and objects as JSON, URLs without their query."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return redact(text, 4000)
+    return clean(text, 4000)
 
 
 def load_pandas() -> Any:  # noqa: ANN401 - an optional package

@@ -13,7 +13,7 @@ import uuid
 from itertools import chain, count
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
-from tfi_notebook.errors import DownloadError
+from tfi_notebook.errors import DownloadError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,3 +173,15 @@ def still(path: Path) -> bytes | None:
     except ImportError:
         return None
     return poster(path)
+
+
+def frames_per_s(path: Path) -> float | None:
+    """Return a video's frames per second; None if the file does not tell, as `still`."""
+    try:
+        from tfi_notebook.media.video import video_info  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        return None
+    try:
+        return video_info(path).fps or None
+    except SourceError:
+        return None

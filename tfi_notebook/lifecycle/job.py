@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
@@ -14,7 +15,7 @@ from tfi_notebook.display.painter import Drawing
 from tfi_notebook.errors import JobFailedError, ServiceError
 from tfi_notebook.lifecycle.files import is_whole_mp4, still
 from tfi_notebook.lifecycle.given import checked_id
-from tfi_notebook.lifecycle.waiting import wait_for
+from tfi_notebook.lifecycle.waiting import follow_in_terminal, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -109,7 +110,8 @@ class Job:
     def wait(self, timeout_s: float | None = None) -> Job:
         """Wait until the job has ended and its video is here. Failure is no exception here.
 
-        Ctrl-C ends the waiting, not the job.
+        In a terminal it says how far the job is, whenever that has changed. Ctrl-C ends the
+        waiting, not the job.
 
         Args:
             timeout_s: longest wait in s; None waits until the end.
@@ -123,7 +125,12 @@ class Job:
             SettingsError: `timeout_s` is no number of seconds, or the job is another service's.
         """
         limit_s = _limit(timeout_s)
-        wait_for(self._keeper, lambda: self._keeper.settled(self._row), limit_s, self._goes_on)
+        line = follow_in_terminal(self._keeper.painter, self._step)
+        try:
+            wait_for(self._keeper, self._settles, limit_s, self._goes_on)
+        finally:
+            if line is not None:
+                line.close()
         return self._ended()
 
     async def done(self) -> Job:
@@ -221,6 +228,18 @@ class Job:
         if not self.status.is_final:
             raise ServiceError(self.message, hint=self._goes_on())
         return self
+
+    async def _settles(self) -> None:
+        try:
+            await self._keeper.settled(self._row)
+        finally:
+            await self._keeper.painter.flush()
+
+    def _step(self) -> Drawing:
+        """Return the job as a line for a log, which has changed when its tenth or place has."""
+        row, drawing = self.snapshot, self._draw()
+        tenth = None if row.progress is None else int(10 * row.progress)
+        return replace(drawing, html=f"{row.status} {row.queue_position} {tenth}")
 
     def _require_done(self) -> None:
         if self.status is not JobStatus.DONE:

@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from tfi_notebook import samples
 from tfi_notebook.contract.local import SAMPLE_PORTRAIT_PATH
-from tfi_notebook.quality.many import cached_score
+from tfi_notebook.quality.cache import ScoreCache
+from tfi_notebook.quality.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,14 +31,27 @@ def scores_of(
 
     Raises:
         SourceError, NoFaceError: the video cannot be scored.
+        MissingExtraError: the extra `local` is not installed.
     """
+    from tfi_notebook.quality.many import cached_score  # noqa: PLC0415 - an optional extra
+
     return cached_score(
         video,
         picture=picture_of(body, settings),
         transcript=transcript,
         language=language_of(body),
-        cache=settings.data_dir / "scores",
+        cache=_cache(settings),
     )
+
+
+def kept_scores_of(video: Path, body: Mapping[str, Any], settings: Settings) -> Scores | None:
+    """Return what `scores_of` has found for the same files before, or None. Nothing is decoded."""
+    request = Request(video, picture_of(body, settings), language=language_of(body))
+    return ScoreCache(_cache(settings)).find(request)
+
+
+def _cache(settings: Settings) -> Path:
+    return settings.data_dir / "scores"
 
 
 def picture_of(body: Mapping[str, Any], settings: Settings) -> Path | None:

@@ -22,7 +22,8 @@ LEARN_FROM = 10_000
 _LATEST = 100
 _FIELDS = ", ".join(f"json_extract(body, '$.{name}')" for name in CLASS)
 _PAID = (
-    f"SELECT credit_used, {_FIELDS} FROM jobs WHERE service = ? AND status = 'done' "  # noqa: S608 - constants only
+    # the newest rows stand together; by the index on services all of them would be sorted first
+    f"SELECT credit_used, {_FIELDS} FROM jobs NOT INDEXED WHERE service = ? AND status = 'done' "  # noqa: S608 - constants only
     "AND credit_used IS NOT NULL ORDER BY seq DESC LIMIT ?"
 )
 
@@ -47,6 +48,10 @@ class Prices:
         """Return the usual price, in credits, of a job with this body; None if none is known."""
         seen = self._seen.get(class_of(body))
         return median(seen) if seen else None
+
+    def jobs(self, body: Mapping[str, Any]) -> int:
+        """Return from how many jobs, the newest of its class, that price is known."""
+        return len(self._seen.get(class_of(body), ()))
 
     @property
     def highest(self) -> Decimal:

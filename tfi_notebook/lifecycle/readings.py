@@ -92,6 +92,21 @@ class Readings(ABC):
         most = 0 if empty else -1 if limit is None else limit
         return self._rows(f"{where} ORDER BY seq DESC LIMIT ?", *values, most)
 
+    def same_source(self, row: JobSnapshot, limit: int) -> list[JobSnapshot]:
+        """Return finished jobs of the same picture and sound with another payload, newest first.
+
+        Args:
+            row: the job whose relatives are meant; one without a picture and a sound has none.
+            limit: this many at most.
+        """
+        where = (
+            "WHERE status = 'done' AND path IS NOT NULL AND fingerprint <> ?"
+            " AND json_extract(body, '$.image_url') = ? AND json_extract(body, '$.audio_url') = ?"
+            " ORDER BY seq DESC LIMIT ?"
+        )
+        source = (row.body.get(name) for name in ("image_url", "audio_url"))
+        return self._rows(where, row.fingerprint, *source, limit)
+
     def history(self, key: str) -> list[Transition]:
         """Return every status that a job has had, in order, with the moment of each."""
         query = "SELECT status, at FROM transitions WHERE key = ? ORDER BY seq"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from tfi_notebook.contract.records import JobRecord, JobStatus
 from tfi_notebook.errors import ApiError
 from tfi_notebook.http import redact
-from tfi_notebook.lifecycle.durations import Durations
+from tfi_notebook.lifecycle.durations import Durations, Spread
+from tfi_notebook.lifecycle.foresight import foreseen
 from tfi_notebook.lifecycle.turns import Budget, Turns
 from tfi_notebook.lifecycle.watched import Watched
 
@@ -188,7 +189,7 @@ class Tracker:
         duration_s = job.answered(record, _now())
         if duration_s is not None:
             self._durations.learn(job.row.body, duration_s)
-        return advance(job.row, record, self._wall())
+        return advance(job.row, record, self._wall(), job.spread)
 
     async def _settle(self, job: Watched, new: JobSnapshot) -> None:
         # that it is given up is told even if it was before: somebody waits for it again
@@ -244,13 +245,16 @@ class Tracker:
         return f"{redact(outage)}; {_times(len(self._watched), 'job')} waiting"
 
 
-def advance(row: JobSnapshot, record: JobRecord, now: float) -> JobSnapshot:
+def advance(
+    row: JobSnapshot, record: JobRecord, now: float, spread: Spread | None = None
+) -> JobSnapshot:
     """Return the row as it stands after a status answer.
 
     Args:
         row: the row so far.
         record: what the service says.
         now: Unix time in s of the answer.
+        spread: how long jobs of its class take, where that is known.
     """
     begun = record.status not in {JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.OTHER}
     return row.having(
@@ -260,6 +264,8 @@ def advance(row: JobSnapshot, record: JobRecord, now: float) -> JobSnapshot:
         output=record.output or row.output,
         credit_used=record.credit_used if record.credit_used is not None else row.credit_used,
         progress=record.progress,
+        queue_position=None if begun else record.queue_position,
+        eta=foreseen(row, record, spread or Spread(), now),
         started_at=row.started_at or (now if begun else None),
         finished_at=row.finished_at or (now if record.status.is_final else None),
         stale_since=None,

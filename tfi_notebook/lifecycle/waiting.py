@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tfi_notebook.display.painter import in_kernel
 from tfi_notebook.errors import ServiceError, WaitTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
+
+    from tfi_notebook.display.painter import Drawing, Follower, Painter
 
 T = TypeVar("T")
 
@@ -52,6 +56,25 @@ def wait_for(
         raise KeyboardInterrupt(f"stopped waiting; {goes_on()}") from None
     if not done:
         raise WaitTimeoutError(f"not done after {timeout_s:g} s", hint=goes_on())
+
+
+def follow_in_terminal(painter: Painter, draw: Callable[[], Drawing]) -> Follower | None:
+    """Write a line to standard error whenever a drawing changes; nothing in a notebook.
+
+    Args:
+        painter: looks for changes.
+        draw: makes the drawing; its HTML tells whether it has changed.
+
+    Returns:
+        What ends the writing by `close`; None in a notebook, whose outputs show the same.
+    """
+    if in_kernel():
+        return None
+    return painter.follow(draw, lambda drawing: _say(drawing.plain))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 async def _within(work: Callable[[], Coroutine[Any, Any, None]], timeout_s: float | None) -> bool:

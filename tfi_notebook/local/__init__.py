@@ -13,6 +13,11 @@ from tfi_notebook.errors import MissingExtraError
 _PACKAGES = ("fastapi", "numpy", "cv2", "av")
 
 
+def is_installed(packages: tuple[str, ...] = _PACKAGES) -> bool:
+    """Tell whether packages, by default those of the extra `local`, are there to be imported."""
+    return all(find_spec(name) is not None for name in packages)
+
+
 def require(what: str = "the local service", packages: tuple[str, ...] = _PACKAGES) -> None:
     """Check that the packages of the extra `local` can be imported, without importing them.
 
@@ -30,5 +35,5 @@ def require(what: str = "the local service", packages: tuple[str, ...] = _PACKAG
         tfi_notebook.errors.MissingExtraError: the example needs packages that are not installed
           → pip install "tfi-notebook[local]"
     """
-    if any(find_spec(name) is None for name in packages):
+    if not is_installed(packages):
         raise MissingExtraError(what, extra="local")

@@ -56,6 +56,9 @@ class _Row(_Answer):
     updated_at: str = Field(json_schema_extra=_TIME)
     message: str
     progress: float = Field(ge=0, le=1)
+    queue_position: int | None = Field(ge=0)
+    eta_s: float | None = Field(ge=0)
+    eta_from_jobs: int | None = Field(ge=1)
 
 
 class ReferenceReceipt(_Answer):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tfi_notebook.contract.model import Payload
+    from tfi_notebook.local.history import Standing
 
 DialectName = Literal["reference", "current"]
 
@@ -63,8 +64,8 @@ class Dialect(ABC):
         """Answer a submit."""
 
     @abstractmethod
-    def row(self, job: Mapping[str, Any], message: str) -> dict[str, Any]:
-        """Show a job of the queue, with a remark."""
+    def row(self, job: Mapping[str, Any], standing: Standing) -> dict[str, Any]:
+        """Show a job of the queue, and how it stands."""
 
     @abstractmethod
     def no_job(self) -> Answer:
@@ -104,7 +105,7 @@ class Reference(Dialect):
         """Answer 202 with the id at the top."""
         return 202, {"jobId": job_id, "status": "queued", "message": QUEUED_MESSAGE}
 
-    def row(self, job: Mapping[str, Any], message: str) -> dict[str, Any]:
+    def row(self, job: Mapping[str, Any], standing: Standing) -> dict[str, Any]:
         """Name the id, the status and the project as the submit does; credits are a number."""
         body = job["body"]
         named = {
@@ -113,7 +114,7 @@ class Reference(Dialect):
             "project_id": body.get("template_id") or body["project_id"],
             "credit_used": 0,
         }
-        return named | _common(job, message)
+        return named | _common(job, standing)
 
     def no_job(self) -> Answer:
         """Answer 404."""
@@ -157,7 +158,7 @@ class Current(Dialect):
         }
         return 201, {"message": "Job update accepted and processing", "job": job}
 
-    def row(self, job: Mapping[str, Any], message: str) -> dict[str, Any]:
+    def row(self, job: Mapping[str, Any], standing: Standing) -> dict[str, Any]:
         """Show the raw row; credits are text."""
         body = job["body"]
         named = {
@@ -167,7 +168,7 @@ class Current(Dialect):
             "job_status": job["status"],
             "credit_used": "0",
         }
-        return named | _common(job, message)
+        return named | _common(job, standing)
 
     def no_job(self) -> Answer:
         """Answer 200 with a message, as documented."""
@@ -220,7 +221,7 @@ def iso(seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _common(job: Mapping[str, Any], message: str) -> dict[str, Any]:
+def _common(job: Mapping[str, Any], standing: Standing) -> dict[str, Any]:
     body = job["body"]
     return {
         "input": body,
@@ -229,8 +230,8 @@ def _common(job: Mapping[str, Any], message: str) -> dict[str, Any]:
         "job_type": body["job_type"],
         "created_at": iso(job["created_at"]),
         "updated_at": iso(job["updated_at"]),
-        "message": message,
         "progress": job["progress"],
+        **standing.fields(),
     }
 
 

@@ -7,6 +7,7 @@ joining. Only segments of frames travel, as plain bytes, so the workers need no 
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -93,6 +94,13 @@ class DaskExecutor(Executor):
     def connected(self) -> bool:
         """Whether its scheduler still answers."""
         return bool(self._client.status == "running")
+
+    @property
+    def staffed(self) -> bool:
+        """Whether a worker is there, and a scheduler to ask."""
+        with suppress(OSError):
+            return bool(self._client.nthreads())
+        return False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - as the base has it
         """Have a function called by a worker; if that one dies, by another."""

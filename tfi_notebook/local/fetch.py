@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tfi_notebook import http
 from tfi_notebook.errors import UnreachableSourceError
@@ -34,6 +34,13 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+class Fetched(NamedTuple):
+    """A file, and what its server says that it is: a media type such as `image/png`, or ""."""
+
+    data: bytes
+    media_type: str
+
+
 async def resolve_host(host: str, port: int) -> list[str]:
     """Return the IP addresses of a host, by the system's resolver, without repetition."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -48,7 +55,7 @@ async def fetch(
     allow_private: bool = False,
     deadline_s: float = DEADLINE_S,
     resolve: Resolver = resolve_host,
-) -> bytes:
+) -> Fetched:
     """Fetch a file by http or https.
 
     Args:
@@ -60,7 +67,7 @@ async def fetch(
         resolve: gives the addresses of a host and port.
 
     Returns:
-        The body of the first answer that is no redirect.
+        The body of the first answer that is no redirect, and its type.
 
     Raises:
         UnreachableSourceError: refused, unreachable, too slow, too large, redirected more than
@@ -118,18 +125,23 @@ class _Reach:
         return found
 
 
-async def _follow(client: http.AsyncClient, url: str, max_bytes: int, reach: _Reach) -> bytes:
+async def _follow(client: http.AsyncClient, url: str, max_bytes: int, reach: _Reach) -> Fetched:
     here = _parsed(url)
     for _ in range(REDIRECTS_MAX + 1):
         addresses = await reach.addresses(here)
         response = await _get(client, here, addresses)
         try:
             if response.status_code == _OK:
-                return await http.read_capped(response, max_bytes)
+                return Fetched(await http.read_capped(response, max_bytes), _media_type(response))
             here = _next_hop(here, response)
         finally:
             await response.aclose()
     raise _RefusedError(f"was redirected more than {REDIRECTS_MAX} times")
+
+
+def _media_type(response: http.Response) -> str:
+    told: str = response.headers.get("content-type", "")
+    return told.partition(";")[0].strip().lower()
 
 
 def _parsed(url: str | http.URL) -> http.URL:

@@ -7,7 +7,6 @@ by as many renderings as run at once now.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -30,15 +29,35 @@ class Outlook:
     left_s: float
     from_jobs: int
 
-    def __str__(self) -> str:
-        """Return it with its source.
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a job's row says beside what is kept of the job.
+
+    Attributes:
+        message: a remark for a person.
+        queue_position: how many jobs wait before it; None unless it waits.
+        outlook: what is left of it, where the history tells.
+    """
+
+    message: str
+    queue_position: int | None = None
+    outlook: Outlook | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return it as fields of the row; None where nothing is known.
 
         Example:
-            >>> print(Outlook(41.2, 12))
-            about 45 s left (from 12 earlier jobs)
+            >>> Standing("queued locally", 0, Outlook(41.23, 12)).fields()["eta_s"]
+            41.2
         """
-        jobs = "job" if self.from_jobs == 1 else "jobs"
-        return f"about {_span(self.left_s)} left (from {self.from_jobs} earlier {jobs})"
+        outlook = self.outlook
+        return {
+            "message": self.message,
+            "queue_position": self.queue_position,
+            "eta_s": round(outlook.left_s, 1) if outlook else None,
+            "eta_from_jobs": outlook.from_jobs if outlook else None,
+        }
 
 
 class History:
@@ -106,19 +125,3 @@ class History:
         """Return seconds per second of voice of the newest finished jobs of a class."""
         wanted = {"version": of["version"], "size_px": of["size_px"], "newest": NEWEST}
         return [row["pace"] for row in self._database.run(PACES, wanted)]
-
-
-def _span(seconds: float) -> str:
-    """Return a rough duration, in steps that do not change with every look.
-
-    Example:
-        >>> _span(0.2), _span(12), _span(170), _span(9000)
-        ('1 s', '15 s', '3 min', '2.5 h')
-    """
-    if seconds < 10:  # noqa: PLR2004 - below it each second counts
-        return f"{max(1, math.ceil(seconds))} s"
-    if seconds <= 90:  # noqa: PLR2004 - s
-        return f"{5 * math.ceil(seconds / 5)} s"
-    if seconds <= 5400:  # noqa: PLR2004 - 90 min
-        return f"{math.ceil(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"

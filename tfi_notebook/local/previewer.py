@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tfi_notebook.errors import ArgumentError, RenderError, TfiError
-from tfi_notebook.local import preferences
+from tfi_notebook.contract.local import SourceFile
+from tfi_notebook.errors import ArgumentError, RenderError, TfiError, UnreachableSourceError
+from tfi_notebook.local import checker, is_installed, preferences
 from tfi_notebook.local.forms import render_options, talking_video
 from tfi_notebook.local.helper import TIMED_OUT, Helper, HelperEndedError
 from tfi_notebook.local.renderer.options import OUTPUT_SIZES_PX
@@ -56,6 +57,7 @@ class Previewer:
             base_url=base_url,
             allow_private_urls=preferences.private_urls(),
             fetched_for_s=FETCHED_FOR_S,
+            look=checker.SHARED.look if is_installed() else _unseen,
         )
 
     async def clip(self, payload: Payload, seconds: float, size_px: int) -> Clip:
@@ -78,9 +80,31 @@ class Previewer:
         request = {**paths, "options": options, "seconds": seconds}
         return await asyncio.to_thread(_rendered, request)
 
+    async def look_up(self, url: str, field: str) -> SourceFile:
+        """Get the file behind a URL and look at it, as at a submit; a preview then has it.
+
+        Args:
+            url: where it is.
+            field: `image_url` or `audio_url`: what it is looked at as.
+
+        Raises:
+            UnreachableSourceError: there is no file to look at.
+            ServiceError: the process that looks cannot be started.
+        """
+        asset, found, media_type = await self._admission.look_up(url, field)
+        path = self._store.files.asset_path(asset)
+        if path is None:
+            raise UnreachableSourceError("the file was removed in this moment", field=field)
+        return SourceFile(path, media_type, found)
+
     def close(self) -> None:
         """Close the store; the process stays for the next one, for a while."""
         self._store.close()
+
+
+def _unseen(_path: Path, _field: str) -> dict[str, Any]:
+    """What is found without decoders: nothing that would be remembered."""
+    return {"error": {}, "is_unseen": True, "may_pass": True}
 
 
 _PROCESS: Final = Helper(

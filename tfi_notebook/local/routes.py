@@ -28,6 +28,7 @@ from tfi_notebook.errors import (
 )
 from tfi_notebook.local.dialect import PROJECT, Dialect
 from tfi_notebook.local.forms import name_in, talking_video
+from tfi_notebook.local.history import Standing
 from tfi_notebook.local.openapi import UNLISTED, Pages, document
 from tfi_notebook.local.replies import (
     AsciiJson,
@@ -106,7 +107,7 @@ class Desk:
             return _json(*self.dialect.no_job())
         if row["status"] == STARTED and row["lease_until"] < time.time():
             self._ring()  # whoever rendered it is gone; the worker takes it over
-        return _json(200, self.dialect.row(row, self._remark(row)))
+        return _json(200, self.dialect.row(row, self._standing(row)))
 
     async def trigger(self, request: Request) -> JSONResponse:
         """POST /jobs/trigger-job: failed jobs are queued once more, all others left as they are."""
@@ -194,18 +195,13 @@ class Desk:
         except (ServiceError, OSError):
             _log.exception("the job waits in the queue")
 
-    def _remark(self, row: Mapping[str, Any]) -> str:
+    def _standing(self, row: Mapping[str, Any]) -> Standing:
         if row["status"] not in {QUEUED, STARTED}:
-            return str(row["message"])
+            return Standing(str(row["message"]))
         outlook = self.store.history.outlook(row)
-        place = self._place(row)
-        return f"{place}; {outlook}" if outlook else place
-
-    def _place(self, row: Mapping[str, Any]) -> str:
         if row["status"] == STARTED:
-            return f"{row['message']}, {row['progress']:.0%}"
-        ahead = self.store.position(row["id"])
-        return f"queued locally, {ahead} before it" if ahead else "queued locally, next"
+            return Standing(str(row["message"]), None, outlook)
+        return Standing("queued locally", self.store.position(row["id"]), outlook)
 
 
 def build_app(desk: Desk) -> FastAPI:

@@ -48,6 +48,14 @@ class Admitted(NamedTuple):
     voice_s: float
 
 
+class Looked(NamedTuple):
+    """One file: its asset name, what `checks.look` found, and the type that its server told."""
+
+    asset: str
+    found: dict[str, Any]
+    media_type: str
+
+
 class Admission:
     """Turns a payload's two URLs into checked files of the store.
 
@@ -74,7 +82,7 @@ class Admission:
         self._allow_private = allow_private_urls
         self._fetched_for_s = fetched_for_s
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._fetched: dict[tuple[str, str], tuple[float, str]] = {}
+        self._fetched: dict[tuple[str, str], tuple[float, str, str]] = {}
 
     async def admit(self, payload: TalkingVideoPayload) -> Admitted:
         """Get and check both files of a payload.
@@ -103,9 +111,17 @@ class Admission:
             if self._store.files.asset_path(asset) is None:
                 raise _gone(f"/assets/{asset}", field)
 
-    async def _usable(self, url: str, field: str) -> tuple[str, dict[str, Any]]:
-        """Return the asset's name and what the check has found besides."""
-        asset = await self._asset_of(url, field)
+    async def look_up(self, url: str, field: str) -> Looked:
+        """Get one file and look at it, whether it is usable or not.
+
+        Args:
+            url: where it is.
+            field: `image_url` or `audio_url`: what it is looked at as.
+
+        Raises:
+            UnreachableSourceError: there is no file to look at.
+        """
+        asset, media_type = await self._asset_of(url, field)
         kind = f"{field}/{_RULES}"
         async with self._lock(asset + kind):  # many jobs of a sweep wait for one check
             found = self._store.verdict(asset, kind)
@@ -116,32 +132,38 @@ class Admission:
                 found = await asyncio.to_thread(self._look, path, field)
                 if "may_pass" not in found:  # a full memory is no property of the file
                     self._store.keep_verdict(asset, kind, found)
+        return Looked(asset, found, media_type)
+
+    async def _usable(self, url: str, field: str) -> tuple[str, dict[str, Any]]:
+        """Return the asset's name and what the check has found besides."""
+        asset, found, _ = await self.look_up(url, field)
         if found["error"]:
             raise error_of(found["error"])
         return asset, found
 
-    async def _asset_of(self, url: str, field: str) -> str:
+    async def _asset_of(self, url: str, field: str) -> tuple[str, str]:
+        """Return the asset's name, and the type that its server tells, if one was asked."""
         path = self._own_path(url)
         if path is not None:
-            return await asyncio.to_thread(self._own_asset, path, field)
+            return await asyncio.to_thread(self._own_asset, path, field), ""
         async with self._lock(url + field):
-            kept_until, asset = self._fetched.get((url, field), (0.0, ""))
+            kept_until, asset, media_type = self._fetched.get((url, field), (0.0, "", ""))
             if time.monotonic() < kept_until:
-                return asset
-            data = await fetch(
+                return asset, media_type
+            data, media_type = await fetch(
                 url,
                 field=field,
                 max_bytes=MAX_BYTES[field],
                 allow_private=self._allow_private,
             )
             asset = await asyncio.to_thread(self._store.files.add_asset, data, url)
-            self._remember(url, field, asset)
-        return asset
+            self._remember((url, field), asset, media_type)
+        return asset, media_type
 
-    def _remember(self, url: str, field: str, asset: str) -> None:
+    def _remember(self, asked: tuple[str, str], asset: str, media_type: str) -> None:
         now = time.monotonic()
         self._fetched = {key: entry for key, entry in self._fetched.items() if entry[0] > now}
-        self._fetched[url, field] = (now + self._fetched_for_s, asset)
+        self._fetched[asked] = (now + self._fetched_for_s, asset, media_type)
 
     def _own_path(self, url: str) -> str | None:
         """Return the path behind the service's base URL, or None for a foreign URL."""

@@ -28,7 +28,7 @@ from tfi_notebook.media.detect import (
 from tfi_notebook.media.nets import MESH_468, MESH_478, MeshModel, mesh_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -38,6 +38,7 @@ __all__ = [
     "Face",
     "FaceFollower",
     "find_face",
+    "find_faces",
     "refine",
     "track_landmarks",
 ]
@@ -95,10 +96,26 @@ def find_face(rgb: NDArray[np.uint8], *, field: str | None = None) -> Face:
     for search in (detect, detect_in_tiles):
         detections = search(rgb)
         best = max([best, *(found.score for found in detections)])
-        face = _first_real(rgb, detections)
+        face = next(_real_ones(rgb, detections), None)
         if face is not None:
             return face
     raise NoFaceError(_why_not(rgb, best), score=best, field=field)
+
+
+def find_faces(rgb: NDArray[np.uint8]) -> list[Face]:
+    """Find all clear faces of a picture, the one that `find_face` returns first.
+
+    Args:
+        rgb: (H, W, 3) RGB.
+
+    Returns:
+        at most 6 faces, distinct ones; empty where `find_face` would raise. Small faces beside
+        a large one are not searched for.
+    """
+    for search in (detect, detect_in_tiles):
+        if faces := list(_real_ones(rgb, search(rgb))):
+            return faces
+    return []
 
 
 def _why_not(rgb: NDArray[np.uint8], best: float) -> str:
@@ -197,13 +214,12 @@ def _found_again(rgb: NDArray[np.uint8], *, tiles: bool) -> NDArray[np.float64] 
     return None
 
 
-def _first_real(rgb: NDArray[np.uint8], detections: list[Detection]) -> Face | None:
+def _real_ones(rgb: NDArray[np.uint8], detections: list[Detection]) -> Iterator[Face]:
     for found in candidates(detections):
         landmarks, presence = _two_looks(rgb, MESH_478, found)
         if presence >= PRESENCE_MIN:
             x0, y0, x1, y1 = map(float, found.box)
-            return Face(landmarks, found.score, presence, (x0, y0, x1, y1))
-    return None
+            yield Face(landmarks, found.score, presence, (x0, y0, x1, y1))
 
 
 def _two_looks(

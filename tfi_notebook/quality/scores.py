@@ -54,16 +54,19 @@ class Scores(Mapping[str, float]):
         """Return how many there are."""
         return len(NAMES)
 
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Return name, value with its unit (`-` for none) and meaning of each score, as text."""
+        return [(info.name, _shown(self, info), info.meaning + _anchor(info)) for info in SCORES]
+
     def __repr__(self) -> str:
         """Return one line of text for each score."""
-        lines = [f"{info.name:22} {_shown(self, info):>22}  {info.meaning}" for info in SCORES]
+        lines = [f"{name:22} {shown:>22}  {meaning}" for name, shown, meaning in self.rows()]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td {_CELL}>{info.name}</td><td {_CELL}>{escape(_shown(self, info))}</td>"
-            f"<td {_CELL}>{escape(info.meaning)}{_anchor(info)}</td></tr>"
-            for info in SCORES
+            f"<tr>{''.join(f'<td {_CELL}>{escape(text)}</td>' for text in row)}</tr>"
+            for row in self.rows()
         )
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return f"<table>{rows}</table>{notes}"

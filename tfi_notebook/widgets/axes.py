@@ -134,26 +134,30 @@ class RangeAxis(Axis):
 
     def _make(self) -> list[Any]:
         bounds: Any = self._field.json_schema_extra
-        whole, look = self._field.annotation is int, self._look
         low, high, step = RANGES[self.name]
-        ends = {"min": bounds["minimum"], "max": bounds["maximum"], "step": bounds["multipleOf"]}
-        slider = ipywidgets.IntRangeSlider if whole else ipywidgets.FloatRangeSlider
-        number = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
-        self.span = slider(
-            value=(low, high), layout=look.grow, style=look.slider_style,
-            tooltip=f"lowest and highest {self.name}", **ends,
+        unit = bounds["multipleOf"]
+        ends = (bounds["minimum"], bounds["maximum"])
+        self.low = self._number("from", low, ends, unit)
+        self.high = self._number("to", high, ends, unit)
+        self.step = self._number("step", step, (unit, bounds["maximum"]), unit)
+        return [self.low, self.high, self.step]
+
+    def _number(self, text: str, value: float, ends: tuple[float, float], unit: float) -> Any:  # noqa: ANN401 - ipywidgets publishes no types
+        """A range slider would be handier, but its handles have no name that is read aloud."""
+        kind = (
+            ipywidgets.BoundedIntText
+            if self._field.annotation is int
+            else ipywidgets.BoundedFloatText
+        )
+        return kind(
+            value=value, min=ends[0], max=ends[1], step=unit, description=text,
+            tooltip=f"{self.name}: {text}", layout=ipywidgets.Layout(width="130px"),
+            style={"description_width": "40px"},
         )  # fmt: skip
-        self.step = number(
-            value=step, min=bounds["multipleOf"], max=bounds["maximum"], step=bounds["multipleOf"],
-            description="step", tooltip="distance of the values",
-            layout=ipywidgets.Layout(width="150px"),
-        )  # fmt: skip
-        return [self.span, self.step]
 
     def _values(self) -> list[Any]:
-        low, high = self.span.value
-        step = self.step.value
-        count = int((high - low) / step + 1 + _SLACK)
+        low, high, step = self.low.value, self.high.value, self.step.value
+        count = max(int((high - low) / step + 1 + _SLACK), 0)
         return [low + n * step if isinstance(low, int) else round(low + n * step, 6)
                 for n in range(count)]  # fmt: skip
 
@@ -168,6 +172,7 @@ class LinesAxis(Axis):
     def _make(self) -> list[Any]:
         self.lines = ipywidgets.Textarea(
             value=getattr(self, "_first", ""), placeholder="one URL to a line", rows=3,
+            description="URLs",
             tooltip=f"each line is one {self.name}", layout=self._look.grow,
             style=self._look.text_style,
         )  # fmt: skip

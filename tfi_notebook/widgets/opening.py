@@ -6,12 +6,36 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tfi_notebook.display import html, words
-from tfi_notebook.errors import PayloadError
+from tfi_notebook.errors import ArgumentError, PayloadError
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from tfi_notebook.lifecycle.workspace import Workspace
+
+
+def opened(workspace: Workspace | None, name: str) -> Workspace:
+    """Return an open workspace: the one that is given, or else the default one.
+
+    Args:
+        workspace: what a person has given.
+        name: the public function that was called, for the hint.
+
+    Raises:
+        ArgumentError: something else was given.
+        ServiceError: it is closed.
+        SettingsError, MissingExtraError: as of `connect`.
+    """
+    from tfi_notebook.lifecycle.default import default_workspace  # noqa: PLC0415 - opens a ledger
+    from tfi_notebook.lifecycle.workspace import Workspace  # noqa: PLC0415 - the same
+
+    known = default_workspace() if workspace is None else workspace
+    if not isinstance(known, Workspace):
+        raise ArgumentError(
+            "must be a Workspace", field="workspace", hint=f"tfi.{name}() needs none"
+        )
+    known.check_open()
+    return known
 
 
 def first_values(workspace: Workspace) -> dict[str, Any]:

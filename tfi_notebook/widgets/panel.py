@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from tfi_notebook.contract.records import JobStatus
-from tfi_notebook.display import html, words
-from tfi_notebook.errors import ArgumentError, TfiError
-from tfi_notebook.http import redact
+from tfi_notebook.display import html
+from tfi_notebook.widgets.board import Board
 from tfi_notebook.widgets.form import Form
-from tfi_notebook.widgets.look import Look, close_all
-from tfi_notebook.widgets.opening import badge_html, badge_words, first_values
-from tfi_notebook.widgets.results import Results
-from tfi_notebook.widgets.tabs import Tabs
+from tfi_notebook.widgets.front import css
+from tfi_notebook.widgets.instant_preview import InstantPreview
+from tfi_notebook.widgets.look import close_all
+from tfi_notebook.widgets.opening import badge_html, badge_words, first_values, opened
+from tfi_notebook.widgets.part import Background, plain_layout
+from tfi_notebook.widgets.payload_box import PayloadBox
+from tfi_notebook.widgets.result import Result
+from tfi_notebook.widgets.sending import Sending
+from tfi_notebook.widgets.tabs import NAMES, Tabs
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from concurrent.futures import Future
 
-    from tfi_notebook.contract.payloads import TalkingVideoPayload
+    from tfi_notebook.contract.model import Payload
+    from tfi_notebook.contract.snapshot import JobSnapshot
+    from tfi_notebook.errors import TfiError
+    from tfi_notebook.lifecycle.preflight import Preflight
     from tfi_notebook.lifecycle.workspace import Workspace
-    from tfi_notebook.widgets.source import SourceControl
+    from tfi_notebook.widgets.history import History
     from tfi_notebook.widgets.sweep_tab import SweepTab
-
-_log = logging.getLogger(__name__)
 
 
 def panel(workspace: Workspace | None = None) -> Panel:
@@ -45,20 +47,19 @@ def panel(workspace: Workspace | None = None) -> Panel:
     Example:
         >>> tfi.panel()                                   # doctest: +SKIP
     """
-    from tfi_notebook.lifecycle.default import default_workspace  # noqa: PLC0415 - opens a ledger
-    from tfi_notebook.lifecycle.workspace import Workspace  # noqa: PLC0415 - the same
-
-    known = default_workspace() if workspace is None else workspace
-    if not isinstance(known, Workspace):
-        raise ArgumentError("must be a Workspace", field="workspace", hint="tfi.panel() needs none")
-    known.check_open()
-    return Panel(known)
+    return Panel(opened(workspace, "panel"))
 
 
-class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no types
-    """A form for one payload, its JSON, a Submit button, the newest video and a board of jobs.
+class _Below(Board):
+    """The board below a form, which brings the shared style sheet."""
 
-    With the tab "Sweep" the payload becomes the start of a sweep.
+    _css = css("board.css")
+
+
+class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no types
+    """A form for one payload, what it looks like as code, Submit, a preview, results and a board.
+
+    With the tab "Sweep" the payload becomes the start of a sweep; "History" shows the ledger.
 
     Callbacks arrive on different threads in different kernel versions, and answers on the
     background loop's thread. So every callback takes one re-entrant lock, and does no more than
@@ -66,199 +67,171 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
 
     Args:
         workspace: the connection.
+
+    Attributes:
+        form: what is entered.
+        code: the payload as JSON, Python and cURL.
+        sending: Submit, the buttons beside it, and the lines about them.
+        preview: the first seconds, rendered here.
+        result: the newest finished video, or the one that is asked for.
+        board: the jobs of this workspace.
+        tabs: the switch between one video, a sweep and the history.
+        sweep, history: the other tabs; None until they are opened, as result is until there is one.
+        error: the error on display as plain text; empty when there is none.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._guard = threading.RLock()
-        self._look = Look()
-        self._sending = False
         self._pending: set[Future[Any]] = set()
-        self._error_text = ""
-        self._done_text = ""
-        uploads = workspace.settings.takes_files
-        self.form = Form(self._look, first_values(workspace), uploads=uploads)
-        self.results = Results(workspace, self._look, self._guard)
-        self._make_lines()
-        super().__init__(self._arranged(), layout=self._look.block, _dom_classes=("tfi-panel",))
-        self.form.observe(self._changed)
-        for source in self.form.sources:
-            source.on_upload(self.upload)
-        self.button.on_click(self._clicked)
-        self.tabs.turn(self, self._right, self.error_line)
-        self._loading = self._in_background(self._load_account())
+        self._newest_s = 0.0
+        self.error = ""
+        self.sweep: SweepTab | None = None
+        self.history: History | None = None
+        self.result: Result | None = None
+        self._make_parts(workspace)
+        super().__init__(self._arranged(), layout=plain_layout(), _dom_classes=("tfi-panel",))
+        self._wire()
+        self._changed()
+        self._loading = self.in_background(self._load_account())
 
     # -- what a person or a test does ------------------------------------------------------
 
     @property
-    def payload(self) -> TalkingVideoPayload | None:
+    def payload(self) -> Payload | None:
         """The payload as it is entered; None while a field is wrong."""
         with self._guard:
             return self.form.check()
 
-    @property
-    def error(self) -> str:
-        """The error on display as plain text; empty when there is none."""
-        return self._error_text
-
     def submit(self) -> Future[None] | None:
-        """Submit what is entered; return at once.
+        """Submit what is entered, as a click on Submit does; return at once.
 
         Returns:
             The future of the submit (it never raises: errors go to the error line), or None if
             the form is not valid or a submit is under way.
         """
-        with self._guard:
-            payload = self.form.check()
-            if payload is None or self._sending:
-                self._check()
-                return None
-            self._sending = True
-            self._say_error("")
-            self._check()
-        return self._in_background(self._submit(payload))
+        return self.sending.submit()
 
-    def upload(self, source: SourceControl, file_name: str, data: bytes) -> Future[None]:
-        """Hand a file to the service and put its URL into the form; return at once.
-
-        Args:
-            source: the control whose URL it becomes.
-            file_name: the file's name, for its type.
-            data: the file's bytes.
-        """
-        return self._in_background(self._upload(source, file_name, data))
+    def in_background(self, work: Coroutine[Any, Any, None]) -> Future[None] | None:
+        """Start a coroutine on the loop; what fails there goes to the error line."""
+        future = self._in_background(work)
+        if future is not None:
+            self._pending.add(future)
+            future.add_done_callback(self._pending.discard)
+        return future
 
     def close(self) -> None:
         """Take the panel off the page and listen no more. Jobs go on."""
-        self._loading.cancel()  # a submit that is under way is left to end
-        self.results.close()
-        self.tabs.close()
-        close_all(self.children)
+        if self._loading is not None:
+            self._loading.cancel()  # a submit that is under way is left to end
+        self._unsubscribe()
+        if self.sweep is not None:
+            self.sweep.close()
+        if self.history is not None:
+            self.history.close()
+        close_all((*self._beside, self.board, self._columns, *self.children))
         super().close()
 
     # -- building --------------------------------------------------------------------------
 
-    def _make_lines(self) -> None:
-        valid = not self.form.problems()
-        self._badge_text = badge_words(self._workspace, None)
-        self.badge = self._html("tfi-badge", badge_html(self._badge_text))
-        self.json = self._html("tfi-json", self._json_html(), self._look.group)
-        self.reason = self._html("tfi-reason", html.quiet_line(self._reason(valid=valid)))
-        self.error_line = self._html("tfi-error", "")
-        self.button = ipywidgets.Button(
-            description="Submit",
-            button_style="primary",
-            icon="play",
-            disabled=not valid,
-            tooltip="Submit this payload as a job",
-            layout=self._look.fixed,
-            style=self._look.button_style,
-            _dom_classes=("tfi-submit",),
+    def _make_parts(self, workspace: Workspace) -> None:
+        shared: dict[str, Any] = {"lock": self._guard, "on_error": self._fail}
+        self.form = Form(
+            workspace, values=first_values(workspace), lock=self._guard, on_error=self._say
         )
-        self.tabs = Tabs(self._look, self._guard, self._sweep_tab)
-
-    def _html(self, name: str, text: str, layout: Any = None) -> ipywidgets.HTML:  # noqa: ANN401 - ipywidgets publishes no types
-        look = self._look
-        return ipywidgets.HTML(
-            text, layout=layout or look.block, style=look.html_style, _dom_classes=(name,)
-        )
+        self.code = PayloadBox(lock=self._guard, base_url=workspace.settings.base_url)
+        self.preview = InstantPreview(workspace, **shared)
+        self.board = _Below(workspace, on_action=self._act, **shared)
+        self._badge_text = badge_words(workspace, None)
+        self.tabs = Tabs(title=badge_html(self._badge_text))
+        self.error_line = ipywidgets.HTML(layout=plain_layout(), _dom_classes=("tfi-error",))
+        self.sending = Sending(
+            workspace, self.form, self._guard, start=self.in_background,
+            forgive=self._forgive, looked_at=self._looked_at, ended=self._show,
+        )  # fmt: skip
 
     def _arranged(self) -> list[Any]:
-        look = self._look
-        action = ipywidgets.HBox([self.button, self.reason], layout=look.row)
-        right = [self.json, action, self.error_line, self.results.screen]
-        left, self._right = (
-            ipywidgets.VBox(part, layout=look.column) for part in (self.form.boxes, right)
+        plain = plain_layout()
+        self._beside: tuple[Any, ...] = (
+            self.code, self.sending.actions, self.error_line, self.preview,
+        )  # fmt: skip
+        self._right = ipywidgets.VBox(self._beside, layout=plain)
+        left = ipywidgets.VBox([self.form], layout=plain)
+        self._columns = ipywidgets.HBox(
+            [left, self._right], layout=plain, _dom_classes=("tfi-columns",)
         )
-        columns = ipywidgets.HBox([left, self._right], layout=look.columns)
-        return [self.badge, self.tabs.switch, columns, self.results.board]
+        return [self.tabs, self._columns, self.board]
+
+    def _wire(self) -> None:
+        self.form.on_change(self._changed)
+        self.code.on_paste(self._load)
+        self.tabs.observe(self._turned, names="value")
+        self._unsubscribe = self._workspace.subscribe(self._heard)
+
+    def _make_sweep(self) -> SweepTab:
+        from tfi_notebook.widgets.sweep_tab import SweepTab  # noqa: PLC0415 - made when opened
+
+        start = self.in_background
+        return SweepTab(self._workspace, self._guard, self.form.check, start)
+
+    def _make_history(self) -> History:
+        from tfi_notebook.widgets.history import History  # noqa: PLC0415 - made when opened
+
+        shared: dict[str, Any] = {"lock": self._guard, "on_error": self._fail}
+        return History(self._workspace, on_action=self._act, **shared)
 
     # -- callbacks: any thread -------------------------------------------------------------
 
-    def _changed(self, _: object) -> None:
+    def _changed(self) -> None:
         with self._guard:
-            self._done_text = ""
-            self._check()
-            self.tabs.changed()
+            payload = self.form.check()
+            self.code.show(self.form.values(), payload)
+            self.sending.changed(payload)
+            self.preview.show(payload)
+            if self.sweep is not None:
+                self.sweep.changed()
 
-    def _clicked(self, _: object) -> None:
-        self.submit()
+    def _load(self, fields: dict[str, Any]) -> None:
+        with self._guard:
+            self.form.reset()
+            self.form.fill(fields)
 
-    def _sweep_tab(self) -> SweepTab:
-        from tfi_notebook.widgets.sweep_tab import SweepTab  # noqa: PLC0415 - made when opened
+    def _act(self, name: str, row: JobSnapshot) -> None:
+        """Do what a row of the board or of the history asks for."""
+        if name == "load":
+            self._load(dict(row.body))
+        elif name == "open":
+            self._show(row)
+        self.tabs.value = NAMES[0]
 
-        start = self._in_background
-        return SweepTab(self._workspace, self._look, self._guard, self.form.check, start)
+    def _looked_at(self, payload: Payload, report: Preflight) -> None:
+        """Preview what a person has asked to look at."""
+        for field, (file_name, data) in report.found.items():
+            self.form.remember(field, file_name, data)
+        self.preview.trust(*payload.urls().values())
 
-    def _check(self) -> None:
-        """Bring messages, JSON, button and reason in line with what is entered."""
-        valid = self.form.check() is not None
-        self.json.value = self._json_html()
-        self.button.disabled = self._sending or not valid
-        self.reason.value = html.quiet_line(self._reason(valid=valid))
+    def _show(self, row: JobSnapshot) -> None:
+        """Show a job's video; the player is made for the first one."""
+        with self._guard:
+            if self.result is None:
+                self.result = Result(self._workspace, lock=self._guard, on_error=self._fail)
+                self._beside = (*self._beside, self.result)
+                self._turned()
+            self.result.show(row)
 
-    def _json_html(self) -> str:
-        text = json.dumps(self.form.values(), indent=2, ensure_ascii=False)
-        return html.heading("Payload") + html.code_block(text)
-
-    def _reason(self, *, valid: bool) -> str:
-        if self._sending:
-            return "submitting …"
-        if not valid:
-            return f"cannot be submitted yet: see {', '.join(self.form.problems())}"
-        return self._done_text
+    def _turned(self, _: object = None) -> None:
+        with self._guard:
+            beside, below = self._beside, (self._columns, self.board)
+            if self.tabs.value == "Sweep":
+                self.sweep = self.sweep or self._make_sweep()
+                beside, below = (self.sweep.box, self.error_line), (self._columns, self.sweep.below)
+            elif self.tabs.value == "History":
+                self.history = self.history or self._make_history()
+                below = (self.history, self.error_line)
+            self._right.children = beside
+            self.children = (self.tabs, *below)
 
     # -- coroutines: the loop's thread -----------------------------------------------------
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> Future[None]:
-        future = self._workspace.start(self._guarded(work))
-        self._pending.add(future)
-        future.add_done_callback(self._pending.discard)
-        return future
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        """Nothing that fails in the background is lost: it goes to the error line."""
-        try:
-            await work
-        except TfiError as error:
-            self._fail(error)
-        except Exception as error:  # noqa: BLE001 - the last guard of a callback
-            _log.exception("the panel failed")
-            self._fail(TfiError(redact(f"{type(error).__name__}: {error}"), hint="see the log"))
-
-    async def _submit(self, payload: TalkingVideoPayload) -> None:
-        begun = time.time()
-        try:
-            job = await self._workspace.submit_async(payload)
-        finally:
-            with self._guard:
-                self._sending = False
-                self._check()
-        with self._guard:
-            name = words.readable(job.id or job.key, 128)
-            self._done_text = f"submitted as job {name}"
-            if job.snapshot.created_at < begun:
-                self._done_text = f"job {name} has this payload already; no second one was made"
-            self._check()
-        if job.status is JobStatus.DONE and job.path is None:
-            await self._workspace.download_async(job.snapshot)
-        self.results.feature(job.snapshot)
-
-    async def _upload(self, source: SourceControl, file_name: str, data: bytes) -> None:
-        with self._guard:
-            self._say_error("")
-            self.form.blame(source.name, f"uploading {words.readable(file_name, 60)} …")
-        try:
-            url = await self._workspace.asset_async(data, file_name)
-        except TfiError as error:
-            with self._guard:
-                source.fill("")  # what stood there before is not what was meant
-                self.form.blame(source.name, error.message)
-            raise
-        with self._guard:
-            source.remember(url, file_name, data)
-            source.fill(url)
-            self._check()
 
     async def _load_account(self) -> None:
         projects = await self._workspace.projects_async()
@@ -268,30 +241,42 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets publishes no ty
             amount = await self._workspace.credits_async()
             with self._guard:
                 self._badge_text = badge_words(self._workspace, amount)
-                self.badge.value = badge_html(self._badge_text)
+                self.tabs.title = badge_html(self._badge_text)
 
-    # -- lines -----------------------------------------------------------------------------
+    async def _play(self, row: JobSnapshot) -> None:
+        if row.created_at >= self._newest_s:
+            self._newest_s = row.created_at
+            self._show(row)
+
+    def _heard(self, row: JobSnapshot) -> None:
+        """Play what has ended now, if it is newer than what is playing."""
+        self.sending.heard(row)
+        if row.status is JobStatus.DONE and row.path is not None:
+            self.in_background(self._play(row))
 
     def _fail(self, error: TfiError) -> None:
         with self._guard:
-            self._say_error(f"{error.field}: {error.message}" if error.field else error.message)
-            self.error_line.value = html.error_line(self._error_text, error.hint)
+            self._say(error)
             self.form.blame(error.field, error.message)
 
-    def _say_error(self, text: str) -> None:
-        self._error_text = text
-        if not text:
-            self.error_line.value = ""
+    def _say(self, error: TfiError) -> None:
+        with self._guard:
+            self.error = f"{error.field}: {error.message}" if error.field else error.message
+            self.error_line.value = html.error_line(self.error, error.hint)
+
+    def _forgive(self) -> None:
+        with self._guard:
+            self.error = self.error_line.value = ""
 
     # -- the saved notebook ----------------------------------------------------------------
 
     def __repr__(self) -> str:
         """Return badge, entered fields and board as text."""
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.form.values().items())
-        return f"<Panel · {self._badge_text}>\n{fields}\n{self.results.drawing().plain}"
+        return f"<Panel · {self._badge_text}>\n{self.form!r}\n{self.board!r}"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - IPython's
-        """Return the live view and, for readers without a kernel, form and board as HTML."""
+        """Return the live view and, for readers without a kernel, its parts as HTML."""
         bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**options) or {})
-        static = self.badge.value + self.form.snapshot_html() + self.results.drawing().html
+        parts = (self.form, self.code, self.result, self.board)
+        static = self.tabs.title + "".join(part.snapshot_html() for part in parts if part)
         return bundle | {"text/html": static, "text/plain": repr(self)}

@@ -11,19 +11,18 @@ from tfi_notebook.display import html
 from tfi_notebook.errors import PayloadError, SweepError
 from tfi_notebook.sweeps.sweep import MAX_IN_FLIGHT, Sweep
 from tfi_notebook.widgets.axes import FIELDS, make_axis
-from tfi_notebook.widgets.look import close_all
+from tfi_notebook.widgets.look import Look, close_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
-    from tfi_notebook.contract.payloads import TalkingVideoPayload
+    from tfi_notebook.contract.model import Payload
     from tfi_notebook.display.painter import Drawing, Follower
     from tfi_notebook.lifecycle.workspace import Workspace
     from tfi_notebook.sweeps.plan import Plan
     from tfi_notebook.sweeps.run import Run
-    from tfi_notebook.widgets.look import Look
 
 POINTS_MAX = 10_000
 AT_ONCE_MAX = 32
@@ -38,7 +37,6 @@ class SweepTab:
 
     Args:
         workspace: the connection.
-        look: the panel's shared layouts and styles.
         lock: held while a widget is written.
         payload: returns the form's payload, or None while a field is wrong.
         start: starts a coroutine of which no error is lost.
@@ -52,13 +50,12 @@ class SweepTab:
     def __init__(
         self,
         workspace: Workspace,
-        look: Look,
         lock: AbstractContextManager[Any],
-        payload: Callable[[], TalkingVideoPayload | None],
-        start: Callable[[Coroutine[Any, Any, None]], Future[None]],
+        payload: Callable[[], Payload | None],
+        start: Callable[[Coroutine[Any, Any, None]], Future[None] | None],
     ) -> None:
         self._workspace = workspace
-        self._look = look
+        self._look = look = Look()
         self._lock = lock
         self._payload = payload
         self._start = start

@@ -5,7 +5,7 @@ threads use all cores for a single job, and need no copy of the rig. To the work
 executor the rig is not sent with each segment: a worker reads it once and keeps it, by its
 hash. An executor that can hand one thing to all of its workers (`share`, as that of
 `local.executors` can) does so with the rig; otherwise a worker that cannot read the rig's file
-gets it with a segment.
+gets it with a segment. One that can tell that it has no workers (`staffed`) is not waited for.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import os
 import pickle
 import threading
 from collections import OrderedDict, deque
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import cv2
 
-from tfi_notebook.errors import RenderError
+from tfi_notebook.errors import RenderError, TfiError
 from tfi_notebook.local.renderer.compose import FinePictures, FramePainter
 from tfi_notebook.local.renderer.segments import encode_segment
 
@@ -37,6 +37,7 @@ IN_FLIGHT: Final = 16
 """Segments that are submitted and not yet joined, at most; bounds the memory."""
 
 _RIGS_KEPT: Final = 2
+_CAUSE_CHARS: Final = 200  # of a foreign error's text
 _STILL_THERE: Final = "see that what it runs on (a cluster's scheduler, say) is still there"
 
 
@@ -124,6 +125,8 @@ def parallel(
 ) -> Iterator[Segment]:
     """Yield segments in order while later ones are being rendered."""
     waiting: deque[tuple[SegmentTask, Future[Segment | None]]] = deque()
+    if not getattr(executor, "staffed", True):
+        raise RenderError("the executor has no workers", hint=_STILL_THERE)
     share = getattr(executor, "share", None)
     shared = [share(Path(parcel.path).read_bytes())] if share else []
     try:
@@ -141,15 +144,24 @@ def parallel(
 def _finished(
     executor: Executor, parcel: RigParcel, task: SegmentTask, future: Future[Segment | None]
 ) -> Segment:
-    try:
-        segment = future.result()
-    except CancelledError:
-        raise RenderError("the executor has given up its segments", hint=_STILL_THERE) from None
+    segment = _result(future)
     if segment is None:  # a worker on another machine: send the rig along
-        segment = executor.submit(render_segment, by_value(parcel), task).result()
+        segment = _result(executor.submit(render_segment, by_value(parcel), task))
     if segment is None:
         raise RenderError("a worker could not read the rig that was sent to it")
     return segment
+
+
+def _result(future: Future[Segment | None]) -> Segment | None:
+    try:
+        return future.result()
+    except CancelledError:
+        raise RenderError("the executor has given up its segments", hint=_STILL_THERE) from None
+    except (TfiError, OSError, MemoryError, BrokenExecutor):
+        raise
+    except Exception as cause:  # whatever a foreign executor calls its workers' death
+        reason = f"{type(cause).__name__}: {str(cause)[:_CAUSE_CHARS]}"
+        raise RenderError(f"a worker has failed: {reason}", hint=_STILL_THERE) from cause
 
 
 def render_segment(

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tfi_notebook.local.renderer.arrays import F32, F64, U8
 
 FPS: Final = 25
-VELOCITY_WEIGHT: Final = 0.2  # a
-ACCELERATION_WEIGHT: Final = 0.2  # b
+VELOCITY_WEIGHT: Final = 0.1  # a
+ACCELERATION_WEIGHT: Final = 0.1  # b; both: as smooth as the tracks of known phones are
 OPENING_GAIN: Final = 1.2  # gives back what the net's caution and the smoothing take
 MOUTH_SCALE_MAX: Final = 1.3  # beyond that the skin at the corners would fold
 
@@ -43,6 +43,7 @@ _MOUTH: Final = slice(BASES.index("open"), BASES.index("tuck") + 1)
 _SCALED: Final = slice(BASES.index("open"), BASES.index("round") + 1)
 _BASE: Final = {name: BASES.index(name) for name in BASES}
 _CLOSED: Final = 0.02  # the upper bound of the opening while the lips are pressed
+_PRESS_FELT, _PRESS_SHUTS = 0.25, 0.65  # a press bounds the opening, and one that shuts the lips
 _HALF_FRAME: Final = TRACK_RATE_HZ // FPS // 2
 _BLINK: Final = (1, 3, 3, 2, 1)  # lid states of one blink, 40 ms each
 _FIRST_BLINK_S: Final = (0.8, 2.5)
@@ -130,8 +131,8 @@ def mouth_targets(track: F32) -> tuple[F64, F64]:
     targets[:, _OPEN] = np.minimum(OPENING_GAIN * targets[:, _OPEN], 1)
     targets[:, _PRESS] = track[np.clip(middles + around, 0, last), _PRESS].max(axis=0)
     upper = np.ones_like(targets)
-    shut = np.clip(targets[:, _PRESS] * 1.3 - 0.15, 0, 1)
-    upper[:, _OPEN] = np.clip(1.1 - 1.4 * shut, _CLOSED, 1)
+    shut = (targets[:, _PRESS] - _PRESS_FELT) / (_PRESS_SHUTS - _PRESS_FELT)
+    upper[:, _OPEN] = np.clip(1 - shut, _CLOSED, 1)
     return targets, upper
 
 

@@ -96,7 +96,8 @@ class RenderReport:
         warp_residual_px: mean error of the warp inversion round the mouth.
         warp_residual_max_px: its worst error anywhere in the frames that were probed.
         segment_count: segments the frames were rendered in.
-        timings_s: seconds per stage: picture, rig, sound, motion, frames; and total.
+        timings_s: seconds per stage: picture, sound, motion, frames; rig, which is built while
+            the sound is heard; and total.
         realtime_factor: total time over `duration_s`; below 1 is faster than real time.
     """
 

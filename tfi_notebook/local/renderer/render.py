@@ -1,8 +1,8 @@
 """The whole job: a portrait and a narration in, a talking video out.
 
-Stages: picture (read, find the face, cut the canvas), sound (decode), rig, motion (hear the
-mouth, solve its movement), frames (paint and encode in segments, join, add the sound).
-Frames are streamed: memory does not grow with their number.
+Stages: picture (read, find the face, cut the canvas), sound (decode) and motion (hear the
+mouth, solve its movement) with the rig beside them, frames (paint and encode in segments,
+join, add the sound). Frames are streamed: memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -150,12 +150,13 @@ class _Job:
         started = time.perf_counter()
         with self._stage("picture", 0.0):
             canvas, face = self._canvas()
-        with self._stage("sound", 0.03):
-            hearing = hear(self._sound())
-        with self._stage("rig", 0.05):
-            rig = build_rig(canvas)
-        with self._stage("motion", 0.08):
-            motion = self._motion(hearing)
+        with ThreadPoolExecutor(1, "tfi-rig") as aside:
+            building = aside.submit(self._rig, canvas)  # it needs nothing of the sound
+            with self._stage("sound", 0.03):
+                hearing = hear(self._sound())
+            with self._stage("motion", 0.06):
+                motion = self._motion(hearing)
+            rig = building.result()
         with self._stage("frames", _FRAMES_FROM), _published(out) as part:
             with closing(self._sound(SOUND_RATE_HZ)) as sound:
                 joiner = Joiner(part, sound, SOUND_RATE_HZ)
@@ -168,6 +169,11 @@ class _Job:
     @contextmanager
     def _stage(self, name: str, share: float) -> Iterator[None]:
         self._progress.tell(share, name)
+        with self._timed(name):
+            yield
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
         started = time.perf_counter()
         yield
         self._timings_s[name] = time.perf_counter() - started
@@ -184,6 +190,10 @@ class _Job:
             expand_ratio=options.expand_ratio,
         )
         return canvas, face
+
+    def _rig(self, canvas: Canvas) -> Rig:
+        with self._timed("rig"):
+            return build_rig(canvas)
 
     def _sound(self, rate_hz: int = ANALYSIS_RATE_HZ) -> Generator[F32]:
         return blocks(self._audio, rate_hz, field="audio_url")

@@ -48,7 +48,7 @@ VISEMES: Final[dict[str, tuple[float, float, float, float, float]]] = {
 
 PHONES_SHARE: Final = 0.35
 """Weight of recognised phones. Correlation of the opening with the truth at 0, .35 and .5: for a
-natural English voice .86, .91, .92; for a robot's .90, .88, .85."""
+natural English voice .88, .92, .92; for a robot's .90, .88, .84."""
 
 _OPEN, _WIDE, _ROUND, _PRESS, _TUCK = range(5)
 _CONTACTS: Final = (_PRESS, _TUCK)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
+# a sixth of what every panel would send; so no text of these files may go over several lines
+_ONLY_READ = re.compile(r"^\s*//.*\n|^\s+", re.MULTILINE)
 
 
 @cache
@@ -24,9 +27,13 @@ def esm(*names: str) -> str:
 
 @cache
 def css(*names: str) -> str:
-    """Return the shared style sheet, followed by these of this folder."""
-    return _joined(("base.css", *names))
+    """Join style sheets of this folder.
+
+    A part that is also shown alone brings `base.css`; the others are on its page.
+    """
+    return _joined(names)
 
 
 def _joined(names: tuple[str, ...]) -> str:
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+    text = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+    return _ONLY_READ.sub("", text)

@@ -1,0 +1,168 @@
+"""Run the shell blocks of the documentation that say they are tested, on a clean copy of the tree.
+
+A block is marked by a comment right before it:
+
+- `<!-- tested -->`: the tests run it, in an environment that has the package;
+- `<!-- tested in a fresh copy -->`: it sets up its own environment; `make front-doors` runs it;
+- `..., until TEXT -->`: what it starts does not end by itself; it has worked when it prints TEXT.
+
+Usage: `python -m tools.shell_blocks [PLACE ...]` runs the fresh ones, each in a copy of its own,
+and prints their times. `docs/front_doors.md:9` is a place, and so is the page alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TIMEOUT_S = 900.0
+KEPT_LINES = 40
+OWN = ("TFI_", "JUPYTER_", "VIRTUAL_ENV", "MAKE", "MFLAGS", "PYTEST_", "PYTHON", "NOX_")
+MARKED = re.compile(
+    r"<!-- tested(?P<fresh> in a fresh copy)?(?:, until (?P<until>[^\n]+?))? -->\n+"
+    r"```(?:console|bash)\n(?P<text>.*?)```",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One marked block.
+
+    Attributes:
+        place: the page and the line on which it stands.
+        text: the commands.
+        fresh: whether it brings its own environment.
+        until: text by which it has worked although it goes on; None where it ends by itself.
+    """
+
+    place: str
+    text: str
+    fresh: bool
+    until: str | None
+
+
+def blocks() -> list[Block]:
+    """Return every marked block of README, CONTRIBUTING and docs."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [block for page in pages for block in blocks_of(page)]
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """Return the marked blocks of one page."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(
+            f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}",
+            found["text"],
+            fresh=found["fresh"] is not None,
+            until=found["until"],
+        )
+        for found in MARKED.finditer(text)
+    ]
+
+
+def clean_copy(folder: Path) -> Path:
+    """Copy what git knows or would take, and nothing that was built or written here."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    (folder / ".ci" / "run").chmod(0o755)
+    return folder
+
+
+def run(block: Block, folder: Path, home: Path, *, path: str | None = None) -> None:
+    """Run one block and raise if it fails or says too late what it is to say.
+
+    Args:
+        block: the block.
+        folder: the copy of the tree, its working folder.
+        home: an empty folder for `TFI_HOME` and Jupyter.
+        path: the `PATH`; default this process's.
+
+    Raises:
+        RuntimeError: it failed; with the last lines that it printed.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
+    environment |= {"TFI_HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "jupyter")}
+    environment |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime"), "BROWSER": "true"}
+    if path is not None:
+        environment["PATH"] = path
+    with subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", block.text],
+        cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    ) as shell:  # fmt: skip
+        clock = threading.Timer(TIMEOUT_S, _end, [shell.pid])
+        clock.start()
+        said, worked = _listen(shell, block.until)
+        clock.cancel()
+        _end(shell.pid)
+    if not worked and (block.until or shell.returncode):
+        raise RuntimeError(f"{block.place} failed ({shell.returncode}):\n{''.join(said)}")
+
+
+def _listen(shell: subprocess.Popen[str], until: str | None) -> tuple[list[str], bool]:
+    """Return the last lines, and whether the awaited text came."""
+    assert shell.stdout is not None
+    said: list[str] = []
+    for line in shell.stdout:
+        said = [*said[1 - KEPT_LINES :], line]
+        if until is not None and until in line:
+            return said, True
+    shell.wait()
+    return said, False
+
+
+def _end(group: int) -> None:
+    """End everything that a block has started: they are one process group."""
+    try:
+        os.killpg(group, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+
+
+def _children_cpu_s() -> float:
+    """What is comparable between a busy machine and an idle one."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main(places: list[str]) -> int:
+    """Run the fresh blocks at these places, or all, each in a clean copy of its own."""
+    failed = 0
+    for block in blocks():
+        if not block.fresh or not block.place.startswith(tuple(places or [""])):
+            continue
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+            folder, home = Path(place, "copy"), Path(place, "home")
+            clean_copy(folder)
+            begun, begun_cpu_s = time.monotonic(), _children_cpu_s()
+            try:
+                run(block, folder, home)
+                outcome = "ok"
+            except RuntimeError as error:
+                failed, outcome = failed + 1, str(error)
+            took_s, cpu_s = time.monotonic() - begun, _children_cpu_s() - begun_cpu_s
+            print(f"{block.place}: {took_s:.0f} s, {cpu_s:.0f} s of CPU, {outcome}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
