@@ -128,12 +128,12 @@ def test_pasted_code_becomes_the_form(local_panel: Panel) -> None:
     local_panel.form.fill({"version": 4, "crop": False})
     told: list[Any] = []
     local_panel.code.send = lambda content, *_: told.append(content)
-    paste = 'tfi.build_payload(version=5, image_url="https://cdn.example.com/a.png")'
+    paste = "tfi.build_payload(version=5)"
     local_panel.code._received(None, {"type": "paste", "text": paste}, [])
     assert told == [{"type": "pasted", "problem": ""}]
     assert local_panel.payload is not None
     body = local_panel.payload.body()
-    assert (body["version"], body["image_url"]) == (5, "https://cdn.example.com/a.png")
+    assert (body["version"], body["image_url"]) == (5, PORTRAIT)
     assert body["crop"], "what the code does not name is as it was at first"
 
 
@@ -228,6 +228,18 @@ def test_the_live_api_is_asked_for_only_after_a_yes(live_panel: Panel, api: Scri
     press(live_panel, "Yes, submit")
     (body,) = api.bodies
     assert body["version"] == 4
+
+
+def test_what_the_live_api_can_never_reach_is_told_before_the_question(
+    live_panel: Panel, api: ScriptedApi
+) -> None:
+    live_panel.form.fill({**GOOD, "image_url": "http://127.0.0.1:9/a.png"})
+    press(live_panel, "Submit")
+    assert "only this machine" in live_panel.form.problems()["image_url"]
+    assert state(live_panel)["question"] == ""
+    live_panel.form.fill(GOOD)
+    assert live_panel.error == "", "it was about another payload"
+    assert api.bodies == []
 
 
 def test_a_payload_that_has_a_job_is_not_paid_for_again_unasked(

@@ -71,7 +71,8 @@ class Outlook:
     def _time_words(self) -> str:
         if self.duration_s is None:
             return "time not known"
-        kind = "like it" if self.duration_is_alike else "earlier jobs of any kind"
+        jobs = "job" if self.duration_jobs == 1 else "jobs"
+        kind = "like it" if self.duration_is_alike else f"earlier {jobs} of any kind"
         return f"takes about {duration(self.duration_s)} (from {self.duration_jobs:,} {kind})"
 
 

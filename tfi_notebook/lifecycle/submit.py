@@ -104,7 +104,7 @@ class Submitter:
             ApiError, SourceError: refused or called off; nothing was made or charged.
             LedgerError: the intent could not be written; nothing was sent.
         """
-        _check_reachable(payload, self._settings)
+        check_reachable(payload, self._settings)
         check = partial(self._check_open, wanted)
         intent = self._intent(payload)
         async with self._locks.setdefault(intent.fingerprint, asyncio.Lock()):
@@ -275,7 +275,7 @@ def _turned_down(turn: Turn, error: BaseException) -> JobSnapshot:
     )
 
 
-def _check_reachable(payload: Payload, settings: Settings) -> None:
+def check_reachable(payload: Payload, settings: Settings) -> None:
     """The live API fetches the URLs itself, so they must not point to this machine."""
     if settings.local:
         return

@@ -155,6 +155,10 @@ class RangeAxis(Axis):
             style={"description_width": "40px"},
         )  # fmt: skip
 
+    def _told_words(self) -> str:
+        is_turned = self.low.value > self.high.value
+        return '"from" is larger than "to"' if is_turned else super()._told_words()
+
     def _values(self) -> list[Any]:
         low, high, step = self.low.value, self.high.value, self.step.value
         count = max(int((high - low) / step + 1 + _SLACK), 0)

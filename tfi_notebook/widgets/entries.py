@@ -25,6 +25,11 @@ _UUID_AT_END = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$", re
 _NAME_CHARS = 80
 
 
+def is_filled_template(values: Mapping[str, Any]) -> bool:
+    """Tell whether fields are of form B; a call that leaves picture and sound out is none."""
+    return isinstance(values.get("values"), Mapping) or "template_id" in values
+
+
 class Entries:
     """The entries of one form: flat ones for form A, and a template's for form B.
 
@@ -68,7 +73,7 @@ class Entries:
         Raises:
             ArgumentError: naming a field that there is not.
         """
-        if isinstance(values.get("values"), Mapping) or "template_id" in values:
+        if is_filled_template(values):
             self.take(self._from_template(values))
             return
         known = {*self._flat_names, *(field["name"] for field in self.fields)}

@@ -14,10 +14,9 @@ import traitlets
 
 from tfi_notebook.contract.local import sample_fields
 from tfi_notebook.contract.payloads import TalkingVideoPayload
-from tfi_notebook.contract.templates import is_template_form
 from tfi_notebook.display import html, words
 from tfi_notebook.errors import TfiError
-from tfi_notebook.widgets.entries import Entries
+from tfi_notebook.widgets.entries import Entries, is_filled_template
 from tfi_notebook.widgets.errands import Errands
 from tfi_notebook.widgets.form_page import Page
 from tfi_notebook.widgets.form_requests import Requests
@@ -156,7 +155,7 @@ class Form(Part):
             if self._entries.mapping is not None and is_flat:
                 self._ask(None)
         self._changed()
-        if is_template_form(values):
+        if is_filled_template(values):
             self.load_template()
 
     def reset(self) -> None:

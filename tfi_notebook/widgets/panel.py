@@ -9,6 +9,7 @@ import ipywidgets
 
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display import html
+from tfi_notebook.errors import PayloadError
 from tfi_notebook.widgets.board import Board
 from tfi_notebook.widgets.form import Form
 from tfi_notebook.widgets.front import css
@@ -184,6 +185,7 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
 
     def _changed(self) -> None:
         with self._guard:
+            self._forgive()
             payload = self.form.check()
             self.code.show(self.form.values(), payload)
             self.sending.changed(payload)
@@ -208,6 +210,8 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
         """Preview what a person has asked to look at."""
         for field, (file_name, data) in report.found.items():
             self.form.remember(field, file_name, data)
+        for field, message in report.problems().items():
+            self.form.blame(field, message)
         self.preview.trust(*payload.urls().values())
 
     def _show(self, row: JobSnapshot) -> None:
@@ -221,13 +225,15 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
 
     def _turned(self, _: object = None) -> None:
         with self._guard:
-            beside, below = self._beside, (self._columns, self.board)
+            beside: tuple[Any, ...] = self._beside
+            below: list[Any] = [self._columns, self.board]
             if self.tabs.value == "Sweep":
                 self.sweep = self.sweep or self._make_sweep()
-                beside, below = (self.sweep.box, self.error_line), (self._columns, self.sweep.below)
+                beside = (self.sweep.box, self.error_line, self.sweep.below)
+                below = [self._columns]
             elif self.tabs.value == "History":
                 self.history = self.history or self._make_history()
-                below = (self.history, self.error_line)
+                below = [self.history, self.error_line]
             self._right.children = beside
             self.children = (self.tabs, *below)
 
@@ -257,7 +263,9 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
     def _fail(self, error: TfiError) -> None:
         with self._guard:
             self._say(error)
-            self.form.blame(error.field, error.message)
+            problems = error.problems if isinstance(error, PayloadError) else {}
+            for field, message in (problems or {error.field or "": error.message}).items():
+                self.form.blame(field, message)
 
     def _say(self, error: TfiError) -> None:
         with self._guard:

@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display import words
+from tfi_notebook.lifecycle.submit import check_reachable
 from tfi_notebook.widgets.actions import Actions, button
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ class Sending:
 
     async def _submit(self, payload: Payload, *, again: bool, sure: bool) -> None:
         try:
+            check_reachable(payload, self._workspace.settings)
             if self._live and not sure and await self._doubtful(payload, again=again):
                 self._asked = (payload, again)
                 return

@@ -258,9 +258,9 @@ class SweepTab:
     def _write(self, drawing: Drawing) -> None:
         with self._lock:
             self.board.value = drawing.html
-            running = self._run is not None and self._run.state == "running"
-            self.pause.description = "Pause" if running else "Resume"
-            self.pause.disabled = self._run is None or self._run.state == "done"
+            state = self._run.state if self._run is not None else "done"
+            self.pause.description = "Resume" if state == "paused" else "Pause"
+            self.pause.disabled = state == "done"
         if not drawing.live:
             self.changed()  # what was running is done now
 

@@ -38,6 +38,7 @@ function render({ model, el }) {
     on.checked = model.get("on");
     [figure, note, pause].forEach((node) => (node.hidden = !on.checked));
     figure.ariaBusy = state.busy;
+    figure.classList.toggle("tfi-stale", Boolean(state.problem));
     note.textContent = state.note;
     if (problem.textContent !== state.problem) problem.textContent = state.problem;
   }
