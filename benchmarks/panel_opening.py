@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import re
 import struct
-import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count, pairwise
@@ -25,18 +23,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.findings import OURS, Findings, Table, interleaved
 from benchmarks.in_browser import chromium
-from tests.browser.conftest import (
-    Lab,
-    command,
-    environment,
-    free_port,
-    quiet_settings,
-    wait_for_server,
-)
+from tests.browser.conftest import Lab, running_lab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Browser, Page, WebSocket
 
 TITLE = "The panel"
@@ -99,7 +88,7 @@ def run(rounds: int, *, quick: bool) -> Findings:
     """Open both in turn."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        lab(Path(folder)) as server,
+        running_lab(Path(folder)) as server,
         chromium() as browser,
     ):
         ways = {name: partial(opened, server, browser, *cell) for name, cell in CELLS.items()}
@@ -124,26 +113,6 @@ def run(rounds: int, *, quick: bool) -> Findings:
         ],
         notes=["The plain controls do nothing: no validation, no upload, no board, no service."],
     )  # fmt: skip
-
-
-@contextmanager
-def lab(folder: Path) -> Iterator[Lab]:
-    """Run a JupyterLab with settings and a home of its own."""
-    notebooks = folder / "notebooks"
-    notebooks.mkdir()
-    quiet_settings(folder)
-    port, log_path = free_port(), folder / "server.log"
-    with log_path.open("w") as log:
-        server = subprocess.Popen(
-            command(notebooks, port), env=environment(folder), stdout=log, stderr=log
-        )
-    running = Lab(f"http://127.0.0.1:{port}", notebooks)
-    try:
-        wait_for_server(running, server, log_path)
-        yield running
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 def opened(server: Lab, browser: Browser, code: str, usable: str) -> dict[str, float]:

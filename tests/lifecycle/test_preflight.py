@@ -127,6 +127,15 @@ def test_what_was_looked_at_is_fetched_once(local: Workspace, server: FaultyServ
     assert words(report, "image_url", "size").startswith("256 x 256 px, ")
 
 
+def by_state(report: Preflight, field: str) -> dict[str, str]:
+    """State → names of a field's checks that are in it; those that are fine are left out."""
+    found = states(report, field)
+    return {
+        state: " ".join(name for name in found if found[name] == state)
+        for state in ("bad", "warn", "not checked")
+    }
+
+
 @pytest.mark.parametrize(
     ("path", "bad", "warned", "unknown"),
     [
@@ -145,12 +154,7 @@ def test_pictures(
     local: Workspace, server: FaultyServer, path: str, bad: str, warned: str, unknown: str
 ) -> None:
     report = local.preflight(local.build_payload(image_url=server.url + path))
-    found = states(report, "image_url")
-    by_state = {
-        state: " ".join(name for name in found if found[name] == state)
-        for state in ("bad", "warn", "not checked")
-    }
-    assert by_state == {"bad": bad, "warn": warned, "not checked": unknown}
+    assert by_state(report, "image_url") == {"bad": bad, "warn": warned, "not checked": unknown}
     assert report.ok is not bool(bad)
     assert ("image_url" in report.found) is report.ok
     assert set(report.problems()) == ({"image_url"} if bad else set())
@@ -170,12 +174,7 @@ def test_sounds(
     local: Workspace, server: FaultyServer, path: str, bad: str, warned: str, unknown: str
 ) -> None:
     report = local.preflight(local.build_payload(audio_url=server.url + path))
-    found = states(report, "audio_url")
-    by_state = {
-        state: " ".join(name for name in found if found[name] == state)
-        for state in ("bad", "warn", "not checked")
-    }
-    assert by_state == {"bad": bad, "warn": warned, "not checked": unknown}
+    assert by_state(report, "audio_url") == {"bad": bad, "warn": warned, "not checked": unknown}
     assert report.ok is not bool(bad)
 
 

@@ -1,12 +1,12 @@
-"""What a panel shows before anything is entered: the service, and the first values."""
+"""What a panel shows before anything is entered: which connection, and its name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tfi_notebook.display import html, words
-from tfi_notebook.errors import ArgumentError, PayloadError
+from tfi_notebook.errors import ArgumentError
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -36,14 +36,6 @@ def opened(workspace: Workspace | None, name: str) -> Workspace:
         )
     known.check_open()
     return known
-
-
-def first_values(workspace: Workspace) -> dict[str, Any]:
-    """Locally the samples are filled in; on the live API three fields wait for the user."""
-    try:
-        return workspace.build_payload().body()
-    except PayloadError:
-        return {}
 
 
 def badge_words(workspace: Workspace, amount: Decimal | None) -> str:

@@ -15,7 +15,7 @@ from tfi_notebook.widgets.form import Form
 from tfi_notebook.widgets.front import css
 from tfi_notebook.widgets.instant_preview import InstantPreview
 from tfi_notebook.widgets.look import close_all
-from tfi_notebook.widgets.opening import badge_html, badge_words, first_values, opened
+from tfi_notebook.widgets.opening import badge_html, badge_words, opened
 from tfi_notebook.widgets.part import Background, plain_layout
 from tfi_notebook.widgets.payload_box import PayloadBox
 from tfi_notebook.widgets.result import Result
@@ -137,9 +137,7 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
 
     def _make_parts(self, workspace: Workspace) -> None:
         shared: dict[str, Any] = {"lock": self._guard, "on_error": self._fail}
-        self.form = Form(
-            workspace, values=first_values(workspace), lock=self._guard, on_error=self._say
-        )
+        self.form = Form(workspace, lock=self._guard, on_error=self._say)
         self.code = PayloadBox(lock=self._guard, base_url=workspace.settings.base_url)
         self.preview = InstantPreview(workspace, **shared)
         self.board = _Below(workspace, on_action=self._act, **shared)
