@@ -336,3 +336,22 @@ def test_killed_and_taken_up_in_a_new_kernel_nothing_is_paid_twice(tmp_path: Pat
     counts = [body["iteration_count"] for body in api.bodies]
     assert 5 <= begun < len(counts) <= 12
     assert len(set(counts)) == len(counts)
+
+
+def test_a_kernel_killed_while_it_asked_leaves_nothing_behind(
+    live: Workspace, api: ScriptedApi
+) -> None:
+    search(live, n_trials=2, name="mine").wait(WAIT_S)
+    half_asked(live)
+    found = search(live, n_trials=4, name="mine").wait(WAIT_S)
+    assert found.trials()["state"].tolist() == ["done"] * 4
+    assert len(api.bodies) == found.trials()["iteration_count"].nunique()
+
+
+def half_asked(workspace: Workspace) -> None:
+    """Leave a trial as a kernel does that dies between its number and its values."""
+    optuna = pytest.importorskip("optuna")
+    ledger = workspace.settings.ledger_path
+    storage = f"sqlite:///{ledger.with_name(ledger.stem + '-studies.sqlite')}"
+    name = f"{workspace.settings.service_name}/mine"
+    assert not optuna.load_study(study_name=name, storage=storage).ask().params

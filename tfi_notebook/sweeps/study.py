@@ -113,11 +113,16 @@ class Study:
         return Trial(trial.number, trial.axes, False, tuple(outcome), problem)  # noqa: FBT003 - as in the class
 
     def trials(self) -> list[Trial]:
-        """Return every trial, in order."""
+        """Return every trial, in order.
+
+        A kernel that was killed while it asked leaves a trial without a value for each axis:
+        nothing was submitted for it, so it counts as not begun.
+        """
         running = self._optuna.trial.TrialState.RUNNING
         return [
             Trial(each.number, dict(each.params), each.state == running, tuple(each.values or ()))
             for each in self._study.get_trials(deepcopy=False)
+            if each.params.keys() == self._ranges.keys()
         ]
 
     def best(self, trials: Sequence[Trial]) -> list[Trial]:
