@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import resource
 import statistics
-import sys
 import tempfile
 import time
 import wave
@@ -147,9 +147,14 @@ def encode_alone(video: Path) -> float:
 
 
 def peak_mb() -> float:
-    """Return the largest resident memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    """Return the largest resident memory of this process so far.
+
+    Linux tells it in `/proc`; what `getrusage` tells there is the parent's, if that had more.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS: bytes
 
 
 def spoken(path: Path, duration_s: int) -> Path:

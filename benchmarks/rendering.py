@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 TITLE = "The local renderer"
 ROUNDS = 3
 SHORT_S, LONG_S = 10, 60
-MEMORY_S = (10, 60, 120)
+MEMORY = ((400, 10), (400, 120), (1024, 10), (1024, 30))
+QUICK_MEMORY = ((400, 2), (1024, 2))
 _TWO = f"{PROCESSES} processes"
 _DASK = f"dask, {PROCESSES} workers"
 
@@ -65,7 +66,8 @@ def run(rounds: int, *, quick: bool) -> Findings:
         ways["version 6, threads"]()  # the film whose frames are encoded again
         alone_ms = min(encode_alone(short.with_suffix(".mp4")) for _ in range(5))
         peaks = {
-            str(length): peak_of(folder, length) for length in (lengths if quick else MEMORY_S)
+            f"{size} px, {length} s": peak_of(folder, size, length)
+            for size, length in (QUICK_MEMORY if quick else MEMORY)
         }
     wall = {case: min(each)[0] for case, each in found.items()}
     cpu = {case: min(used for _, used in each) for case, each in found.items()}
@@ -131,8 +133,8 @@ def findings(
             Table("CPU of a frame", "ms", "lower",
                   {version: {OURS: each, "encoding alone": alone_ms}
                    for version, each in frame.items()}, "encoding alone"),
-            Table("Peak memory by length of the voice in s, version 6", "MB", "lower",
-                  {length: {OURS: each} for length, each in peaks.items()}, plot="lines"),
+            Table("Peak memory by size and length of the voice, version 6", "MB", "lower",
+                  {case: {OURS: each} for case, each in peaks.items()}),
         ],
     )  # fmt: skip
 
@@ -151,17 +153,19 @@ def cluster() -> Iterator[DaskExecutor]:
         yield DaskExecutor(client)
 
 
-def peak_of(folder: Path, length_s: int) -> float:
-    """Return the peak memory in MB of a process that renders one video of a length."""
-    command = [sys.executable, "-m", "benchmarks.rendering", str(folder), str(length_s)]
+def peak_of(folder: Path, size_px: int, length_s: int) -> float:
+    """Return the peak memory in MB of a process that renders one video."""
+    sizes = str(size_px), str(length_s)
+    command = [sys.executable, "-m", "benchmarks.rendering", str(folder), *sizes]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
 def main() -> None:
     """Be the process whose memory is looked at."""
-    voice = spoken(Path(sys.argv[1]) / "peak.wav", int(sys.argv[2]))
-    render_once(voice, RenderOptions(version=6, output_size=400, language="de"), None)
+    size_px, length_s = map(int, sys.argv[2:])
+    voice = spoken(Path(sys.argv[1]) / "peak.wav", length_s)
+    render_once(voice, RenderOptions(version=6, output_size=size_px, language="de"), None)
     print(peak_mb())
 
 

@@ -6,7 +6,6 @@ then the rig, twelve weights (one per basis) and the state of the lids.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -97,13 +96,11 @@ def build_rig(canvas: Canvas) -> Rig:
     face_grid = _grid_around(outline_ring(face), whole)
     mouth_grid = _grid_around(_mouth_corners(face), whole)
     pinned = np.concatenate([outline_ring(face), border_points(face_grid.box)])
-    with ThreadPoolExecutor(1, "tfi-head") as aside:  # half of the work, on another core
-        moving = aside.submit(_head, canvas, face, whole, (face_grid.box, mouth_grid.box))
-        upper, lower = (
-            shape_fields(face, shapes, grid, pinned=pinned, without=other, fade=grid is face_grid)
-            for grid, other in ((face_grid, lm.LOWER_LIP), (mouth_grid, lm.UPPER_LIP))
-        )
-        head_grid, head = moving.result()
+    upper, lower = (
+        shape_fields(face, shapes, grid, pinned=pinned, without=other, fade=grid is face_grid)
+        for grid, other in ((face_grid, lm.LOWER_LIP), (mouth_grid, lm.UPPER_LIP))
+    )
+    head_grid, head = _head(canvas, face, whole, (face_grid.box, mouth_grid.box))
     return Rig(
         picture=picture,
         lids=lid_patches(picture, face.points),
