@@ -21,7 +21,7 @@ from tfi_notebook.contract.snapshot import JobSnapshot
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 _FIXED = ("key", "service", "local", "fingerprint", "body", "created_at")
@@ -62,12 +62,12 @@ class Author:
 
     Attributes:
         owner: the opening of the ledger, as `Owner.text` gives it.
-        account: hash of the key that is used; None where keys mean nothing.
+        account: tells the hash of the key that is used; None where keys mean nothing.
         strangers: accounts that are known to be others': what they submitted is not ours.
     """
 
     owner: str
-    account: str | None = None
+    account: Callable[[], str | None] = lambda: None
     strangers: frozenset[str] = frozenset()
 
 
@@ -175,7 +175,7 @@ def _insert(
     author: Author,
     replaced: Mapping[str, str | None] = MappingProxyType({}),
 ) -> None:
-    by = (author.owner, author.account)
+    by = (author.owner, author.account())
     for some in _chunks(rows):
         values = [(*_fixed(row), *by, replaced.get(row.key), *_moving(row)) for row in some]
         db.execute(_insert_sql(len(some)), [value for row in values for value in row])

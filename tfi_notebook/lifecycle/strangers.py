@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from tfi_notebook.errors import AuthError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tfi_notebook.api.client import AsyncClient
     from tfi_notebook.contract.snapshot import JobSnapshot
     from tfi_notebook.keys import ApiKey
@@ -47,7 +50,8 @@ class Accounts:
         self._client = client
         self._ledger = ledger
         if not settings.embedded:  # a service in this process has no accounts
-            ledger.author = replace(ledger.author, account=_hashed(settings.api_key, ledger))
+            account = _hashing(settings.api_key, ledger)
+            ledger.author = replace(ledger.author, account=account)
 
     async def is_strangers(self, row: JobSnapshot) -> bool:
         """Tell whether a row is another account's; it does not count as submitted then.
@@ -59,13 +63,13 @@ class Accounts:
         author = self._ledger.author
         found = self._ledger.query(_ACCOUNT, row.key)
         account = found[0][0] if found else None
-        if account is None or author.account in {None, account}:
+        if account is None or author.account() in {None, account}:
             return False
         newest = self._ledger.query(_NEWEST, self._service, account)
         if not newest:  # nothing to ask by: rather an error now than a second payment
             return False
         if await self._sees(newest[0][0]):
-            values = (author.account, self._service, account)
+            values = (author.account(), self._service, account)
             await self._ledger.transact(lambda db: db.execute(_TAKE_OVER, values).rowcount)
             return False
         strangers = self._ledger.author.strangers | {account}
@@ -84,6 +88,7 @@ class Accounts:
         return True
 
 
-def _hashed(key: ApiKey, ledger: Ledger) -> str:
+def _hashing(key: ApiKey, ledger: Ledger) -> Callable[[], str]:
+    """Return what tells the hash; it takes 30 ms, which only who submits something waits for."""
     ((salt,),) = ledger.query(_SALT)
-    return hashlib.pbkdf2_hmac("sha256", key.reveal().encode(), salt, ROUNDS).hex()
+    return cache(lambda: hashlib.pbkdf2_hmac("sha256", key.reveal().encode(), salt, ROUNDS).hex())
