@@ -63,7 +63,7 @@ bench-report: $(VENV)/.test-installed
 
 # compile the locked sets again; needs uv. No address of a registry may be in them
 lock:
-	for extra in demo test docs; do \
+	for extra in demo binder test docs; do \
 	  uv pip compile pyproject.toml requirements/build.in --extra $$extra --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --quiet --upgrade --output-file requirements/$$extra.txt; \

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parent
 EXTRAS = "demo,phones,cluster"
 TOOLS = ("pytest", "pytest-timeout", "hypothesis", "openpyxl", "nbformat", "nbclient")
 RUNTIME_TESTS = (
-    "tests/contract", "tests/media", "tests/display", "tests/widgets",
-    "tests/sweeps", "tests/local/test_api.py", "tests/lifecycle/test_ledger.py",
+    "tests/contract", "tests/media", "tests/display", "tests/widgets", "tests/sweeps",
+    "tests/local/test_api.py", "tests/lifecycle/test_ledger.py", "tests/renderer",
     "tests/test_cli.py",
 )  # fmt: skip
 

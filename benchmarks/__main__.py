@@ -32,6 +32,7 @@ LONGEST_S = 600.0
 BENCHMARKS = (
     "importing", "first_payload", "submit_throughput", "rate_limited", "fault_grid", "kill_loop",
     "polling", "ledger_growth", "sweep_scale", "rendering", "panel_opening",
+    "board_watching",
 )  # fmt: skip
 
 

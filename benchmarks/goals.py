@@ -124,6 +124,9 @@ GOALS = (
     Goal("panel_opening", "panel_messages", "<=", 60.0,
          "widget messages of the panel's opening"),
     Goal("panel_opening", "panel_bytes", "<=", 60_000.0, "their bytes, pictures and clips aside"),
+    Goal("board_watching", "board_messages_per_s", "<=", 2.0,
+         "messages a second to a board of 1,000 jobs at work"),
+    Goal("board_watching", "board_bytes_per_s", "<=", 10_000.0, "their bytes, headers included"),
 )  # fmt: skip
 
 

@@ -43,13 +43,16 @@ def test_render_makes_a_video_from_local_files(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     info = video_info(tmp_path / "deep" / "out.mp4")
     assert (info.width_px, info.codec, info.has_audio) == (160, "h264", True)
-    assert "LOCAL" in done.stdout
-    assert str(tmp_path / "deep" / "out.mp4") in done.stdout
-    first = re.findall(r"job ([0-9a-f-]{36})", done.stdout)[0]
+    assert done.stdout == f"video: {tmp_path / 'deep' / 'out.mp4'}\n"
+    told = re.findall(r"LOCAL job ([0-9a-f-]{36}): (\w+ ?\d*)", done.stderr)
+    assert len(told) == len(set(told)) == len(done.stderr.splitlines()), "nothing is said twice"
+    assert "guess" not in done.stderr
+    first, last = told[-1]
+    assert last.startswith("done")
     again = run(*words, "--version", "4", cwd=tmp_path)
     assert first in again.stdout
     forced = run(*words, "--version", "4", "--force", cwd=tmp_path)
-    assert first not in forced.stdout
+    assert first not in forced.stdout + forced.stderr
     listed = run("jobs", cwd=tmp_path)
     assert listed.stdout.count("done") >= 2
 
@@ -220,8 +223,11 @@ def test_demo_opens_jupyterlab_on_the_quickstart_notebook(tmp_path: Path) -> Non
             # its second, indented mention of the address: by then the server listens
             found = (re.match(r"\s+(http://127\.0\.0\.1\S+)", line) for line in server.stderr)
             address = next(match.group(1) for match in found if match)
+            assert "/lab/tree/tfi_tutorials/notebooks/01_first_video.ipynb" in address
             assert opens(address)
         finally:
             server.terminate()
             server.communicate(timeout=30)
-    assert (tmp_path / "01_first_video.ipynb").is_file()
+    tutorials = tmp_path / "tfi_tutorials"
+    assert (tutorials / "notebooks" / "01_first_video.ipynb").is_file()
+    assert (tutorials / "docs" / "scores.md").is_file()

@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -14,21 +15,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import tfi_notebook as tfi
+from tests.helpers.links import LINK
+from tfi_notebook import cli
 from tfi_notebook.errors import by_code
 from tfi_notebook.limits import Limits
 from tfi_notebook.quality.table import NAMES
 from tools import shell_blocks
+from tools.regenerate_notebooks import strangers_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
 TOOLS = ROOT / ".venv-docs" / "bin" / "python"
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("notebooks/*.md")])
-LINK = re.compile(r"(?<!`)\[[^\]\n]*\]\(([^)\s]+)\)")
+PAGES = shell_blocks.pages()
 RESOURCE = re.compile(
     r"""<(?:script|link|img|iframe|source)\b[^>]*?\s(?:src|href)=["']?(https?:)?//"""
 )
@@ -109,6 +114,17 @@ def test_nothing_on_the_site_is_loaded_from_a_network(site: Path) -> None:
         assert not re.search(r"(url\(|@import )['\"]?(https?:)?//", sheet.read_text()), sheet.name
 
 
+def test_every_link_of_a_tutorial_leads_to_a_page_of_the_site(site: Path) -> None:
+    pages = sorted((site / "notebooks").glob("*.html"))
+    assert len(pages) == 1 + len(list(ROOT.glob("notebooks/[0-9]*.ipynb")))
+    for page in pages:
+        links = re.findall(r'href="([^"#:?]+)[#"]', page.read_text())
+        # a video is where a run of one's own writes it
+        sought = [link for link in links if not link.startswith("tfi_outputs/")]
+        dead = [link for link in sought if not (page.parent / unquote(link)).exists()]
+        assert not dead, (page.name, dead)
+
+
 @pytest.fixture
 def served(site: Path) -> Iterator[str]:
     """The site on a loopback port."""
@@ -173,7 +189,59 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
             assert parts.fragment in anchors(target), link
 
 
-CHEAP = [block for block in shell_blocks.blocks() if not block.fresh]
+def test_every_shell_block_is_tested_or_says_why_not() -> None:
+    """Which every shell block of every page is, by a comment before it that no reader sees."""
+    blocks = shell_blocks.blocks()
+    assert [block.place for block in blocks if block.untested == ""] == []
+    fences = [
+        line
+        for page in shell_blocks.pages()
+        for line in page.read_text().splitlines()
+        if re.fullmatch(r"\s*(```|~~~)\s*(bash|console|sh|shell|shell-session|zsh)\b.*", line)
+    ]
+    assert len(fences) == len(blocks), "one of them is not written so that it is found"
+
+
+def test_a_block_without_a_mark_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shell_blocks, "ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text("text\n```console\nls\n```\n<!-- not tested: long -->\n```bash\nls\n```\n")
+    unmarked, excused = shell_blocks.blocks_of(page)
+    assert (unmarked.place, unmarked.untested) == ("page.md:2", "")
+    assert excused.untested == "long"
+
+
+def test_every_command_named_in_the_text_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = [
+        (page.name, command.split())
+        for page in PAGES
+        for command in re.findall(r"`((?:make|tfi-notebook) [a-z][^`\n]*)`", page.read_text())
+    ]
+    for page, (program, *words) in named:
+        if program == "make":
+            assert words[0] in targets, (page, words)
+        else:
+            assert cli.parser().parse_args(words), (page, words)
+    assert {"make", "tfi-notebook"} == {program for _, (program, *_) in named}
+
+
+@pytest.mark.render
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_python_of_the_first_pages_runs_as_written(page: str, tmp_path: Path) -> None:
+    """One block after the other in one kernel, as somebody has it who has no key."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    cells = [nbformat.v4.new_code_cell(block) for block in blocks]
+    client = NotebookClient(
+        nbformat.v4.new_notebook(cells=cells), timeout=240, kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    )  # fmt: skip
+    client.execute(env=strangers_environment(str(tmp_path)))
+    assert cells
+    assert list(tmp_path.rglob("*.mp4"))
+
+
+CHEAP = [block for block in shell_blocks.blocks() if not block.fresh and block.untested is None]
 
 
 @pytest.fixture(scope="session")
@@ -192,10 +260,18 @@ def test_a_shell_block_runs_as_written(
 
 
 def test_a_shell_block_that_fails_is_told_with_its_place(tmp_path: Path) -> None:
-    block = shell_blocks.Block("docs/x.md:3", "echo so far\nfalse\necho no\n", False, None)  # noqa: FBT003 - a record
+    block = shell_blocks.Block("docs/x.md:3", "echo so far\nfalse\necho no\n")
     with pytest.raises(RuntimeError, match="so far") as caught:
         shell_blocks.run(block, tmp_path, tmp_path / "home")
     assert "docs/x.md:3" in str(caught.value)
-    silent = shell_blocks.Block("docs/x.md:3", "echo nothing\n", False, "http://")  # noqa: FBT003 - the same
+    silent = shell_blocks.Block("docs/x.md:3", "echo nothing\n", until="http://")
     with pytest.raises(RuntimeError, match="nothing"):
         shell_blocks.run(silent, tmp_path, tmp_path / "home")
+
+
+def test_a_server_that_names_its_address_but_does_not_answer_has_failed(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    block = shell_blocks.Block("docs/x.md:3", f"echo {address}; sleep 60\n", until="http://")
+    with pytest.raises(RuntimeError, match=re.escape(address)):
+        shell_blocks.run(block, tmp_path, tmp_path / "home")

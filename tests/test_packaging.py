@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.links import LINK
 from tools.shell_blocks import clean_copy
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +24,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with a wheel and an sdist of a clean copy; nothing is downloaded."""
     folder = tmp_path_factory.mktemp("dist")
     copy = clean_copy(tmp_path_factory.mktemp("copy"))
+    (copy / "notebooks" / "tfi_outputs").mkdir()
+    (copy / "notebooks" / "tfi_outputs" / "mine.mp4").touch()
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-d", folder],
         cwd=copy, check=True, capture_output=True,
@@ -48,7 +52,30 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
     names = set(wheel.namelist())
     assert package_files() <= names
     assert {Path(name).suffix for name in names} >= NO_CODE
-    assert "tfi_notebook/notebooks/01_first_video.ipynb" in names
+
+
+def test_every_link_of_the_tutorials_leads_somewhere_in_the_wheel(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    wheel.extractall(tmp_path)
+    tutorials = tmp_path / "tfi_notebook" / "tutorials"
+    pages = [*tutorials.glob("notebooks/*.ipynb"), *tutorials.glob("**/*.md")]
+    followed = [
+        page.parent / link.split("#")[0]
+        for page in pages
+        for link in LINK.findall(text_of(page))
+        if not link.startswith(("https:", "#"))
+    ]
+    assert [path for path in followed if not path.exists()] == []
+    assert {path.name for path in followed} >= {"02_panel.ipynb", "scores.md", "notebook_08.jpg"}
+
+
+def text_of(page: Path) -> str:
+    """A page's prose."""
+    if page.suffix == ".md":
+        return page.read_text()
+    cells = json.loads(page.read_text())["cells"]
+    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
 
 
 def test_the_wheel_holds_notices_and_the_command(wheel: zipfile.ZipFile) -> None:
@@ -66,7 +93,8 @@ def test_the_wheel_holds_notices_and_the_command(wheel: zipfile.ZipFile) -> None
 def test_nothing_else_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"tfi_notebook"}
-    assert not [name for name in wheel.namelist() if "__pycache__" in name or ".tmp" in name]
+    unwanted = ("__pycache__", ".tmp", "tfi_outputs")
+    assert not [name for name in wheel.namelist() if any(word in name for word in unwanted)]
 
 
 def test_a_wheel_that_is_unpacked_speaks(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

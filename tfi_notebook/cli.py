@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-QUICKSTART = "01_first_video.ipynb"
+QUICKSTART = Path("notebooks", "01_first_video.ipynb")
+TUTORIALS = Path("tfi_tutorials")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,7 +102,9 @@ def _between(low: int, high: int) -> Callable[[str], int]:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "jupyter", "lab", _demo_notebook()]
+    # by its address, so that the one that is printed leads there too
+    opened = f"--LabApp.default_url=/lab/tree/{_quickstart().as_posix()}"
+    command = [sys.executable, "-m", "jupyter", "lab", opened]
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingExtraError("the demo", extra="demo")
     if arguments.no_browser:
@@ -114,23 +117,28 @@ def _demo(arguments: argparse.Namespace) -> int:
     return subprocess.run(command, check=False).returncode  # noqa: S603 - the same
 
 
-def _demo_notebook() -> str:
-    """Return the quickstart notebook's path below the current folder, copied there if need be."""
-    for place in (Path("notebooks") / QUICKSTART, Path(QUICKSTART)):
-        if place.is_file():
-            return str(place)
-    shutil.copyfile(_quickstart(), QUICKSTART)
-    return QUICKSTART
-
-
 def _quickstart() -> Path:
-    """The notebook that the wheel carries, or the checkout's own."""
+    """Return the first tutorial, below the current folder: a checkout's own, or a copy of all."""
+    for place in (QUICKSTART, Path(QUICKSTART.name)):
+        if place.is_file():
+            return place
     package = Path(__file__).parent
-    candidates = [package / "notebooks" / QUICKSTART, package.parent / "notebooks" / QUICKSTART]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise MissingExtraError("the quickstart notebook", extra="demo")
+    carried = package / "tutorials"  # by the wheel; else this is a checkout
+    for part in ("notebooks", "docs"):  # which the notebooks link to
+        shutil.copytree(
+            (carried if carried.is_dir() else package.parent) / part,
+            TUTORIALS / part,
+            ignore=shutil.ignore_patterns("tfi_outputs", ".*"),
+            copy_function=_copy_if_missing,
+            dirs_exist_ok=True,
+        )
+    return TUTORIALS / QUICKSTART
+
+
+def _copy_if_missing(source: str, target: str) -> None:
+    """Leave alone what the reader may have changed."""
+    if not Path(target).exists():
+        shutil.copyfile(source, target)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -74,9 +74,8 @@ def _render(arguments: argparse.Namespace) -> int:
         payload = workspace.build_payload(**fields, **_sources(workspace, arguments))
         begun = time.time()
         job = workspace.submit(payload, force=arguments.force)
-        print(repr(job), flush=True)
         if job.snapshot.created_at < begun:
-            print("the same payload was rendered before; --force renders it again")
+            print(f"the same payload was sent before, as job {job.id}; --force renders it again")
         return _deliver(job, target, arguments.timeout_s)
 
 
@@ -120,8 +119,7 @@ def _url_of(workspace: Workspace, source: str, field: str) -> str:
 
 def _deliver(job: Job, target: Path, timeout_s: float) -> int:
     if not job.status.is_final:
-        job.wait(timeout_s=timeout_s)
-        print(repr(job))
+        job.wait(timeout_s=timeout_s)  # which says how far it is, on standard error
     shutil.copyfile(job.download(), target)
     print(f"video: {target.resolve()}")
     return 0

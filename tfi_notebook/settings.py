@@ -1,12 +1,13 @@
 """Where the key comes from, and which service is meant.
 
-Four environment variables are read here, and no others:
+Five environment variables are read here, and no others:
 
 - `TFI_API_KEY`: the key of the live API. Without one, there or in another place that
   `tfi_notebook.keystore` looks into, everything runs against the local service.
 - `TFI_BASE_URL`: another address than the public one (a proxy); it needs a key.
 - `TFI_HOME`: the folder for the ledger and the local service's files.
 - `TFI_ASSET_STORE`: where `tfi.asset` puts files for the live API, such as `s3://bucket/folder`.
+- `TFI_QUIET`: 1 where waits are to say nothing of how far they are.
 
 Those of the local service (its bound on the disk, private addresses) stand in
 `tfi_notebook.local.preferences`.
@@ -36,6 +37,7 @@ __all__ = [
     "Settings",
     "data_dir",
     "find_key",
+    "is_quiet",
     "one_name",
     "resolve",
     "service_address",
@@ -90,6 +92,11 @@ def one_name(url: str) -> str:
         return url
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://127.0.0.1{port}{parts.path}"
+
+
+def is_quiet() -> bool:
+    """Tell whether `TFI_QUIET` wants waits to say nothing; looked at by each wait."""
+    return os.getenv("TFI_QUIET", "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def data_dir() -> Path:

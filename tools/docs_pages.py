@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
     from tfi_notebook.contract.model import Payload
 
@@ -37,36 +38,50 @@ FETCHED = re.compile(
     r'<script type="module">(?:(?!</script>).)*mermaid(?:(?!</script>).)*</script>', re.DOTALL
 )
 EXAMPLE = re.compile(r"^Example:$", re.MULTILINE)
+INDEX = "notebooks/README.md"
+# how the notebooks link to what stands elsewhere on the site, and is HTML there
+LINKS = (
+    (re.compile(r'href="\.\./docs/(\w+)\.md'), r'href="../\1.html'),
+    (re.compile(r'href="(\w+)\.ipynb"'), r'href="\1.html"'),
+    (re.compile(r'href="README\.md"'), 'href="index.html"'),
+)
 UNITS = {"_per_s": "per s", "_s": "s", "_bytes": "bytes"}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Name every notebook in the navigation, in the order of their numbers."""
     tutorials: list[str] = next(part["Tutorial"] for part in config.nav or [] if "Tutorial" in part)
-    tutorials[:] = [f"notebooks/{path.name}" for path in notebooks()]
+    tutorials[:] = [INDEX, *(f"notebooks/{path.name}" for path in notebooks())]
     return config
 
 
 @event_priority(100)  # before the plugin that turns notebooks into pages
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the notebooks, which stand beside the folder of pages."""
-    for path in notebooks():
+    """Add the notebooks and their index, which stand beside the folder of pages."""
+    for name in (INDEX, *(f"notebooks/{path.name}" for path in notebooks())):
         files.append(
             File(
-                f"notebooks/{path.name}", str(ROOT), config.site_dir,
+                name, str(ROOT), config.site_dir,
                 use_directory_urls=config.use_directory_urls,
             )
         )  # fmt: skip
     return files
 
 
-def on_page_markdown(markdown: str, **_: object) -> str:
-    """Put the tables where a page asks for them."""
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Put the tables where a page asks for them, and lead the index to what the site has."""
+    if page.file.src_uri == INDEX:
+        markdown = markdown.replace("../docs/", "../").replace(
+            "[app.ipynb](app.ipynb)", "app.ipynb"
+        )
     return ASKED.sub(lambda asked: TABLES[asked[1]](), markdown)
 
 
-def on_post_page(output: str, **_: object) -> str:
-    """Leave out what Jupyter's template would fetch for diagrams, of which there are none."""
+def on_post_page(output: str, page: Page, **_: object) -> str:
+    """Lead the links of notebooks to pages, and leave out what Jupyter's template would fetch."""
+    if page.file.src_uri.endswith(".ipynb"):
+        for written, on_site in LINKS:
+            output = written.sub(on_site, output)
     return FETCHED.sub("", output)
 
 

@@ -1,10 +1,12 @@
 """Run the shell blocks of the documentation that say they are tested, on a clean copy of the tree.
 
-A block is marked by a comment right before it:
+Each block has one of these comments right before it, which no reader sees:
 
 - `<!-- tested -->`: the tests run it, in an environment that has the package;
 - `<!-- tested in a fresh copy -->`: it sets up its own environment; `make front-doors` runs it;
-- `..., until TEXT -->`: what it starts does not end by itself; it has worked when it prints TEXT.
+- `..., until TEXT -->`: what it starts does not end by itself; it has worked when it prints TEXT,
+  and answers at the address in that line, if there is one;
+- `<!-- not tested: REASON -->`.
 
 Usage: `python -m tools.shell_blocks [PLACE ...]` runs the fresh ones, each in a copy of its own,
 and prints their times. `docs/front_doors.md:9` is a place, and so is the page alone.
@@ -22,6 +24,8 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,48 +33,59 @@ ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 900.0
 KEPT_LINES = 40
 OWN = ("TFI_", "JUPYTER_", "VIRTUAL_ENV", "MAKE", "MFLAGS", "PYTEST_", "PYTHON", "NOX_")
-MARKED = re.compile(
-    r"<!-- tested(?P<fresh> in a fresh copy)?(?:, until (?P<until>[^\n]+?))? -->\n+"
-    r"```(?:console|bash)\n(?P<text>.*?)```",
-    re.DOTALL,
+FENCED = re.compile(
+    r"(?:<!-- (?P<mark>[^\n]*) -->\n+)?```(?:console|bash|shell|sh)\n(?P<text>.*?)```", re.DOTALL
 )
+MARK = re.compile(
+    r"tested(?P<fresh> in a fresh copy)?(?:, until (?P<until>.+))?|not tested: (?P<reason>.+)"
+)
+ANSWER_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One marked block.
+    """One block of commands.
 
     Attributes:
-        place: the page and the line on which it stands.
+        place: the page and the line on which it, or its mark, stands.
         text: the commands.
         fresh: whether it brings its own environment.
         until: text by which it has worked although it goes on; None where it ends by itself.
+        untested: why nothing runs it; empty if it has no mark at all, None where it is run.
     """
 
     place: str
     text: str
-    fresh: bool
-    until: str | None
+    fresh: bool = False
+    until: str | None = None
+    untested: str | None = None
+
+
+def pages() -> list[Path]:
+    """Return the pages whose commands are to run."""
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("notebooks/*.md")])
 
 
 def blocks() -> list[Block]:
-    """Return every marked block of README, CONTRIBUTING and docs."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-    return [block for page in pages for block in blocks_of(page)]
+    """Return every block of every page, marked or not."""
+    return [block for page in pages() for block in blocks_of(page)]
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """Return the marked blocks of one page."""
+    """Return the blocks of one page."""
     text = page.read_text(encoding="utf-8")
+    where = page.relative_to(ROOT).as_posix()
     return [
-        Block(
-            f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}",
-            found["text"],
-            fresh=found["fresh"] is not None,
-            until=found["until"],
-        )
-        for found in MARKED.finditer(text)
+        _block(f"{where}:{text.count(chr(10), 0, found.start()) + 1}", found)
+        for found in FENCED.finditer(text)
     ]
+
+
+def _block(place: str, found: re.Match[str]) -> Block:
+    mark = MARK.fullmatch(found["mark"] or "")
+    if mark is None or mark["reason"]:
+        return Block(place, found["text"], untested=mark["reason"] if mark else "")
+    return Block(place, found["text"], fresh=mark["fresh"] is not None, until=mark["until"])
 
 
 def clean_copy(folder: Path) -> Path:
@@ -125,9 +140,23 @@ def _listen(shell: subprocess.Popen[str], until: str | None) -> tuple[list[str],
     for line in shell.stdout:
         said = [*said[1 - KEPT_LINES :], line]
         if until is not None and until in line:
-            return said, True
+            return said, _answers(line)
     shell.wait()
     return said, False
+
+
+def _answers(line: str) -> bool:
+    """Ask at the address that a line tells, if it tells one."""
+    address = re.search(r"http://\S+", line)
+    if address is None:
+        return True
+    try:
+        urllib.request.urlopen(address[0], timeout=ANSWER_S).close()  # noqa: S310 - of this machine
+    except urllib.error.HTTPError as refusal:
+        refusal.close()  # which is an answer
+    except OSError:
+        return False
+    return True
 
 
 def _end(group: int) -> None:

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 CANARY = "canary-key-77ab"
 LIMITS = settings.Limits(
-    request_timeout_s=1.0, submit_timeout_s=1.0, read_retry_s=0.5, submit_retry_s=0.5,
-    retry_first_s=0.1, connect_timeout_s=0.5,
-)  # fmt: skip
-DEADLINE_S = 1.0 + 0.5
+    request_timeout_s=10.0, submit_timeout_s=10.0, submit_retry_s=0.5, retry_first_s=0.1
+)
+"""Time enough on a busy machine: most faults end a call by themselves."""
+SHORT_RETRY = replace(LIMITS, read_retry_s=0.5)
+SHORT = replace(SHORT_RETRY, request_timeout_s=1.5, submit_timeout_s=1.5)
+SLACK_S = 3.0
 RSS_GROWTH_MAX = 20_000_000
 OTHER_ID = "0b7e1f62-0000-4f0c-9a43-0c6fd6f2a222"
 FIELDS = {"avatar": {"label": "Avatar", "instructionType": "image"}}
@@ -62,7 +64,11 @@ PAID = {"create", "trigger"}
 
 
 async def read_file(client: AsyncClient, base_url: str) -> bytes:
-    async with asyncio.timeout(DEADLINE_S), client.open_file(f"{base_url}/file?token=x") as answer:
+    fault = list(GRID)[int(base_url.rpartition("/")[2])]
+    # the time of a stream is its reader's business; the answer's head has its own
+    limit_s = limits_of(fault).request_timeout_s + 0.5
+    url = f"{base_url}/file?token=x"
+    async with asyncio.timeout(limit_s), client.open_file(url) as answer:
         return await http.read_capped(answer, 1_000_000)
 
 
@@ -172,6 +178,8 @@ GRID: dict[str, tuple[Maker, tuple[str, str, str]]] = {
     "an error with 200": (reply(200, {"error": "Path query parameter is required"}), UNREADABLE),
     "wrong id": (lambda e: reply(200, WRONG_ID.get(e, VALID[e])), FINE),
 }  # fmt: skip
+ENDED_BY_A_DEADLINE = {"early hang", "hang", "drip", "drip head", "only 100 Continue", "truncated"}
+REPEATED_UNTIL_A_DEADLINE = {"429", "429 in a second", "503 with Retry-After"}
 EXCEPTIONS = {
     # nothing in these bodies is wrong for these endpoints
     ("a list", "projects"): "ok",
@@ -241,11 +249,17 @@ async def cell(client: AsyncClient, base_url: str, endpoint: str) -> Cell:
     return Cell(outcome, text, time.monotonic() - started)
 
 
+def limits_of(fault: str) -> settings.Limits:
+    if fault in ENDED_BY_A_DEADLINE:
+        return SHORT
+    return SHORT_RETRY if fault in REPEATED_UNTIL_A_DEADLINE else LIMITS
+
+
 async def run_fault(fault: str, url: str) -> dict[tuple[str, str], Cell]:
     base_url = f"{url}/{list(GRID).index(fault)}"
     cells = {}
     for endpoint in CALLS:
-        client = AsyncClient(settings.resolve(CANARY, base_url, limits=LIMITS))
+        client = AsyncClient(settings.resolve(CANARY, base_url, limits=limits_of(fault)))
         cells[fault, endpoint] = await cell(client, base_url, endpoint)
         await client.aclose()
     return cells
@@ -336,7 +350,11 @@ def test_reads_are_repeated_where_that_may_help_and_only_there(grid: Result) -> 
 
 
 def test_no_call_outlasts_its_deadline(grid: Result) -> None:
-    slow = {key: cell.took_s for key, cell in grid.cells.items() if cell.took_s > DEADLINE_S + 1}
+    slow = {
+        (fault, endpoint): cell.took_s
+        for (fault, endpoint), cell in grid.cells.items()
+        if cell.took_s > limits_of(fault).request_timeout_s + SLACK_S
+    }
     assert slow == {}
 
 

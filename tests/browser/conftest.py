@@ -19,6 +19,7 @@ import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.helpers.films import nine_films
 from tests.helpers.kernel import new_notebook
 from tfi_notebook.browser import find_chromium
 
@@ -38,6 +39,11 @@ FLAGS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
+LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
+FILM_S = 6.0
+SET_THEME = """async theme => {
+    await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))) }"""
 SERVER_START_S = 60.0
 # a kernel that is idle for the page may still be on its way for the model: wait for the model
 KERNEL_READY = """async () => {
@@ -128,6 +134,29 @@ def running_lab(home: Path) -> Iterator[Lab]:
     finally:
         server.terminate()  # it shuts its kernels down itself
         server.wait(timeout=30)
+
+
+@contextmanager
+def themed(page: Page, theme: str) -> Iterator[None]:
+    """Look at a page in a theme. The server keeps it for all later pages: so it is set back."""
+    _set_theme(page, theme)
+    try:
+        yield
+    finally:
+        _set_theme(page, LIGHT)
+
+
+def _set_theme(page: Page, theme: str) -> None:
+    page.evaluate(SET_THEME, theme)
+    page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of nine short films that count their frames, `FILM_S` long."""
+    folder = tmp_path_factory.mktemp("films")
+    nine_films(folder, FILM_S)
+    return folder
 
 
 def command(folder: Path, port: int) -> list[str]:

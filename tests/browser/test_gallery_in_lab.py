@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.helpers.films import FPS, nine_films
+from tests.browser.conftest import FILM_S
+from tests.helpers.films import FPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-LENGTH_S = 6.0
 FRAME_S = 1 / FPS
 ATTACK = '<img src=x onerror="window.attacked = true">'
 SHOW = """
@@ -68,13 +68,6 @@ PUT_OFF = """() => {
     const times = films.map(film => film.currentTime);
     return Math.max(...times) - Math.min(...times) }"""
 MUTED = "() => [...document.querySelectorAll('.tfi-tile video')].map(film => film.muted)"
-
-
-@pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("films")
-    nine_films(folder, LENGTH_S)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +129,12 @@ def test_a_video_that_falls_behind_catches_up(lab: Page) -> None:
 def test_they_loop_in_step(lab: Page) -> None:
     lab.locator(".tfi-tile").nth(4).focus()
     lab.keyboard.press("End")
-    assert paused_times(lab) == pytest.approx([LENGTH_S - FRAME_S / 2] * 9)
+    assert paused_times(lab) == pytest.approx([FILM_S - FRAME_S / 2] * 9)
     lab.evaluate("() => { for (let n = 0; n < 20; n++) "
                  "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', "
                  "{key: 'ArrowLeft', bubbles: true})) }")  # fmt: skip
     lab.keyboard.press(" ")
-    lab.wait_for_function(f"() => ({TIMES})()[0] > {LENGTH_S - 0.5}")
+    lab.wait_for_function(f"() => ({TIMES})()[0] > {FILM_S - 0.5}")
     lab.wait_for_function(f"() => {{ const t = ({TIMES})()[0]; return t > 1 && t < 3 }}")
     lab.wait_for_function(IN_STEP, arg=FRAME_S)
 

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ARTIFACTS
+from tests.browser.conftest import ARTIFACTS, DARK, LIGHT, themed
 from tests.helpers.payloads import good_payload
 from tfi_notebook.contract.pasted import read_back
 
@@ -39,10 +39,7 @@ box.show(good_payload(image_url=image_url, values=["it's", {attack!r}]).body())
 display(box)
 """
 AGAIN = "box.show(good_payload(version=4).body())"
-MODES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-THEME = """async name => {
-    await window.jupyterapp.commands.execute('apputils:change-theme', {theme: name});
-    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))) }"""
+MODES = {"light": LIGHT, "dark": DARK}
 
 
 @pytest.fixture
@@ -171,14 +168,14 @@ def test_axe_finds_nothing_serious(box: Page) -> None:
     root = box.locator(".tfi-payload-box")
     for mode, theme in MODES.items():
         root.evaluate("box => { box.style.width = '' }")
-        box.evaluate(THEME, theme)
-        for name in ("Paste", "cURL"):
-            tab(box, name).click()
-            found = Axe().run(box, context=".tfi-payload-box").response["violations"]
-            assert [rule for rule in found if rule["impact"] in {"serious", "critical"}] == []
-        root.screenshot(path=ARTIFACTS / f"payload_box_{mode}.png")
-        root.evaluate("box => { box.style.width = '480px' }")
-        assert root.evaluate("box => box.scrollWidth - box.clientWidth") == 0
-        root.screenshot(path=ARTIFACTS / f"payload_box_480_{mode}.png")
-        tab(box, "Paste").click()
-        root.screenshot(path=ARTIFACTS / f"payload_box_paste_480_{mode}.png")
+        with themed(box, theme):
+            for name in ("Paste", "cURL"):
+                tab(box, name).click()
+                found = Axe().run(box, context=".tfi-payload-box").response["violations"]
+                assert [rule for rule in found if rule["impact"] in {"serious", "critical"}] == []
+            root.screenshot(path=ARTIFACTS / f"payload_box_{mode}.png")
+            root.evaluate("box => { box.style.width = '480px' }")
+            assert root.evaluate("box => box.scrollWidth - box.clientWidth") == 0
+            root.screenshot(path=ARTIFACTS / f"payload_box_480_{mode}.png")
+            tab(box, "Paste").click()
+            root.screenshot(path=ARTIFACTS / f"payload_box_paste_480_{mode}.png")

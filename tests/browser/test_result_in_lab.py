@@ -8,7 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.helpers.films import FPS, nine_films
+from tests.browser.conftest import DARK, FILM_S, LIGHT, themed
+from tests.helpers.films import FPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-LENGTH_S = 6.0
 RENDER_MS = 60_000  # on a busy machine
 FRAME_S = 1 / FPS
 # both parts live on the panel's page, which brings this sheet
@@ -77,13 +77,6 @@ CLIP = "document.querySelector('.tfi-clip video')"
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("films")
-    nine_films(folder, LENGTH_S)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def notebook(
     jupyter_lab: Lab, chromium: Browser, films: Path, request: pytest.FixtureRequest
 ) -> Iterator[Page]:
@@ -126,7 +119,7 @@ def violations(page: Page, root: str) -> list[Any]:
 
 
 def test_a_result_plays_in_a_loop_at_a_speed_and_frame_by_frame(result: Page) -> None:
-    assert result.evaluate(f"() => {VIDEO}.duration") == pytest.approx(LENGTH_S, abs=0.1)
+    assert result.evaluate(f"() => {VIDEO}.duration") == pytest.approx(FILM_S, abs=0.1)
     result.evaluate(f"() => {{ {VIDEO}.muted = true; return {VIDEO}.play() }}")
     result.wait_for_function(f"() => {VIDEO}.currentTime > 0.3")
     result.get_by_label("speed").select_option("2")
@@ -134,7 +127,7 @@ def test_a_result_plays_in_a_loop_at_a_speed_and_frame_by_frame(result: Page) ->
     loop = result.get_by_role("button", name="loop")
     loop.click()
     expect(loop).to_have_attribute("aria-pressed", "true")
-    result.evaluate(f"() => {{ {VIDEO}.currentTime = {LENGTH_S - 0.4} }}")
+    result.evaluate(f"() => {{ {VIDEO}.currentTime = {FILM_S - 0.4} }}")
     result.wait_for_function(f"() => {{ const t = {VIDEO}.currentTime; return t > 0.1 && t < 3 }}")
     loop.focus()
     result.keyboard.press(",")
@@ -195,13 +188,12 @@ def test_its_bytes_are_in_no_saved_notebook(result: Page, jupyter_lab: Lab) -> N
     assert "AAAAIGZ0eX" not in saved  # an mp4's beginning in Base64
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_nothing_keeps_anybody_out(result: Page, theme: str) -> None:
-    set_theme = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
-    result.evaluate(set_theme, theme)
-    result.get_by_label("compare with").select_option(label="version 4")
-    result.wait_for_selector(".tfi-two")
-    assert violations(result, ".tfi-result") == []
+    with themed(result, theme):
+        result.get_by_label("compare with").select_option(label="version 4")
+        result.wait_for_selector(".tfi-two")
+        assert violations(result, ".tfi-result") == []
 
 
 def test_a_moved_control_replaces_the_clip_and_the_newest_wins(preview: Page) -> None:

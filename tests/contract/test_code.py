@@ -201,7 +201,7 @@ def test_a_dict_as_python_prints_it_is_taken_for_json() -> None:
 @pytest.mark.parametrize(
     ("text", "field", "problem"),
     [
-        ('{"version": 5,}', "payload", "is no JSON: .* in line 1, column 15"),
+        ('{"version": 5,}', "payload", "is no JSON: .* in line 1, column 1[45]"),
         ('{"version": NaN}', "payload", "NaN or Infinity"),
         ('{"version": 5, "version": 6}', "version", "given twice"),
         ('{"verson": 5}', "verson", "is not a field; did you mean version"),

@@ -9,6 +9,7 @@ import nbformat
 from nbclient import NotebookClient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -49,8 +50,19 @@ def new_notebook(*cells: str) -> Any:
     return v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells], metadata=metadata)
 
 
-def run_notebook(folder: Path, *cells: str, timeout_s: int = 120) -> Ran:
+def run_notebook(
+    folder: Path,
+    *cells: str,
+    timeout_s: int = 120,
+    heard: Callable[[str, Any], None] = lambda _kind, _content: None,
+) -> Ran:
     """Run cells in a fresh kernel, with `folder` as its working folder.
+
+    Args:
+        folder: the working folder.
+        *cells: code.
+        timeout_s: longest time for one cell.
+        heard: gets type and content of each message for the front end, while the cell runs.
 
     Raises:
         CellExecutionError: a cell raised.
@@ -62,6 +74,7 @@ def run_notebook(folder: Path, *cells: str, timeout_s: int = 120) -> Ran:
         def process_message(self, message: dict[str, Any], *rest: Any) -> Any:
             sent = message["header"]["date"].timestamp()
             ran.messages.append((sent, message["msg_type"], message["content"]))
+            heard(message["msg_type"], message["content"])
             return super().process_message(message, *rest)
 
     client = Listening(book, timeout=timeout_s, resources={"metadata": {"path": str(folder)}})

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import tfi_notebook as tfi
 from tests.helpers.fake_api import MP4, ScriptedApi
 from tests.helpers.faulty_server import FaultyServer, reply
-from tests.helpers.payloads import good_payload
+from tests.helpers.payloads import GOOD, good_payload
 from tfi_notebook import settings
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.errors import (
@@ -102,6 +103,28 @@ def test_the_same_payload_is_not_paid_for_twice(tmp_path: Path) -> None:
         assert forced.id != first.id
         assert workspace.submit(good_payload(version=4)).id not in {first.id, forced.id}
         assert server.made == 3
+
+
+def test_a_template_is_one_job_whatever_session_is_to_be_notified(tmp_path: Path) -> None:
+    """Submit, preview of its cost, and sweeps go by the one fingerprint that the payload has."""
+    payload = tfi.build_template_payload(
+        job_type="tts", template_id=GOOD["project_id"], session_id="first", values={"text": "Hi"}
+    )
+    elsewhere = payload.replace(session_id="second")
+    with open_workspace(ScriptedApi(), tmp_path) as (workspace, server):
+        job = workspace.submit(payload)
+        assert job.snapshot.fingerprint == payload.fingerprint == elsewhere.fingerprint
+        assert job.payload["session_id"] == "first"
+        earlier = workspace.run(workspace.engine.outlooks.of(elsewhere)).earlier
+        assert earlier is not None
+        assert earlier.job_id == workspace.submit(elsewhere).id == job.id
+        run = (
+            tfi.Sweep(payload, session_id=["third"], workspace=workspace)
+            .run(confirm=True)
+            .wait(WAIT_S)
+        )
+        assert [cell.snapshot.job_id for cell in run.cells() if cell.snapshot] == [job.id]
+        assert server.made == 1
 
 
 def test_a_double_click_submits_once(tmp_path: Path) -> None:

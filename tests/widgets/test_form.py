@@ -66,12 +66,14 @@ def live_view(live: Workspace) -> Iterator[Form]:
 class Page:
     """The browser's side of a form: what it says, and what it is told."""
 
-    def __init__(self, view: Form) -> None:
+    def __init__(self, view: Form, *, opens: bool = True) -> None:
         self._view = view
         self.told: list[tuple[dict[str, Any], list[bytes]]] = []
         self._changed = threading.Condition()
         view._page._send = self._hear
         self.count = 0
+        if opens:
+            self.say({"type": "open"})
 
     def say(self, content: dict[str, Any], *buffers: bytes) -> None:
         self._view._handle_custom_msg(content, [memoryview(data) for data in buffers])
@@ -211,7 +213,7 @@ def test_what_the_service_said_stays_until_the_field_changes(view: Form) -> None
 def test_a_project_is_chosen_by_name_and_sent_by_id(live_view: Form) -> None:
     page = Page(live_view)
     live_view.offer_projects([Project(PROJECT_ID, "Spring\u202e", "x"), Project("raw-id", "", "x")])
-    offered = page.told[0][0]["offered"]
+    offered = page.wait(lambda told: told.get("offered"))["offered"]
     assert offered == [f"Spring · {PROJECT_ID}", "raw-id"]
     page.enter(project_id=offered[0])
     assert live_view.values()["project_id"] == PROJECT_ID
@@ -253,7 +255,9 @@ def test_a_message_that_makes_no_sense_changes_nothing(view: Form, junk: dict[st
 
 
 def test_samples_are_looked_at_once_a_page_is_there(view: Form) -> None:
-    page = Page(view)
+    page = Page(view, opens=False)
+    view.enter({"output_size": 200})
+    assert page.told == [], "what nobody sees is not told"
     assert view.sources == {}
     page.say({"type": "open"})
     sound = page.wait(lambda told: told.get("kind") == "sound")
@@ -261,6 +265,8 @@ def test_samples_are_looked_at_once_a_page_is_there(view: Form) -> None:
     assert sound["duration"] == 7.9
     assert 0 < len(sound["peaks"]) <= 400
     assert picture["size"] == [512, 512]
+    states = [json.dumps(told) for told, _ in page.told if told["type"] == "state"]
+    assert len(states) == len(set(states)), "the same was told twice"
     known = view.sources["image_url"]
     assert isinstance(known, Picture)
     assert known.face_count == 1
@@ -351,6 +357,16 @@ def test_problems_of_a_template_stand_at_its_controls(live_view: Form) -> None:
     Page(live_view).enter(**{"values.avatar": GOOD["image_url"], "project_id": PROJECT_ID})
     live_view.blame("values.avatar.image_url", "no face")
     assert live_view.problems() == {"values.avatar": "no face"}
+
+
+def test_locally_a_template_lacks_what_is_empty(view: Form) -> None:
+    future = view.load_template()
+    assert future is not None
+    future.result(60)
+    assert view.payload is None
+    assert view.problems() == {"values.image": "is required", "values.audio": "is required"}
+    view.enter({"values.image": GOOD["image_url"], "values.audio": GOOD["audio_url"]})
+    assert isinstance(view.payload, TemplatePayload)
 
 
 def test_a_payload_of_form_b_is_loaded_with_all_that_has_no_control(

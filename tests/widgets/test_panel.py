@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import threading
+from contextlib import closing
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,19 @@ def test_a_panel_opens_with_few_messages(local: Workspace, monkeypatch: pytest.M
     assert 20_000 < sum(size for _, size in sent) <= OPENING_BYTES_MAX, sent
 
 
+def test_the_board_comes_with_the_first_job_and_stands_there_from_then_on(
+    live_panel: Panel, live: Workspace
+) -> None:
+    assert live_panel.board is None
+    submitted = until(live, lambda row: row.job_id is not None)
+    submit_live(live_panel)
+    assert submitted.wait(60)
+    settle(live_panel)
+    assert live_panel.board in live_panel.children
+    with closing(panel(live)) as another:
+        assert another.board in another.children
+
+
 # -- the saved notebook --------------------------------------------------------------------
 
 
@@ -286,6 +300,7 @@ def test_the_board_tells_how_the_job_goes(live_panel: Panel, live: Workspace) ->
     arrived = until(live, lambda row: row.path is not None)
     submit_live(live_panel)
     assert arrived.wait(60)
+    settle(live_panel)
     assert "1 job: 1 done" in repr(live_panel.board)
     assert "LOCAL" not in repr(live_panel.board)
 

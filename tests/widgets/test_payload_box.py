@@ -78,6 +78,13 @@ def test_nothing_that_is_saved_holds_a_signature_and_a_copy_does(
     assert not box.is_cut
 
 
+def test_a_user_in_a_url_leaves_a_mark_and_no_invented_query(box: PayloadBox) -> None:
+    box.show(GOOD | {"image_url": "https://user:pw-canary@host.example.com/a.png"})
+    assert json.loads(box.json_text)["image_url"] == "https://not-kept@host.example.com/a.png"
+    assert "canary" not in str(box.get_state())
+    assert box.is_cut
+
+
 def test_a_key_that_was_typed_into_a_field_is_not_shown(box: PayloadBox) -> None:
     key = ApiKey("sk-0123456789-typed", source="argument")
     box.show(GOOD | {"values": [key.reveal()]})

@@ -62,7 +62,8 @@ def vary(tab: SweepTab, **values: Any) -> None:
         axis: Any = tab.axes[name]
         axis.tick.value = True
         if hasattr(axis, "step"):
-            axis.low.value, axis.high.value, axis.step.value = wanted
+            for number, text in zip((axis.low, axis.high, axis.step), wanted, strict=True):
+                number.text.value = str(text)
         elif hasattr(axis, "lines"):
             axis.lines.value = "\n".join(wanted)
         else:
@@ -139,12 +140,55 @@ def test_what_cannot_be_planned_says_why(view: Panel) -> None:
     tab = opened(view)
     vary(tab, version=[])
     settle(view)
-    assert "version has no value yet" in read(tab.shown)
+    assert "no plan yet: see Version" in read(tab.shown)
+    assert "tick at least one" in read(tab.axes["version"]._told)
     everything = {"iteration_count": (1, 100, 1), "output_size": (64, 2048, 8)}
     vary(tab, version=[4], **everything)
     settle(view)
     assert "24,900 points are too many for the panel" in read(tab.shown)
     assert tab.go() is None
+
+
+@pytest.mark.parametrize(
+    ("field", "wanted", "reason"),
+    [
+        ("dynamic_scale", ("0.5", "1.5", "0"), '"step" must be a number from 0.01 to 3.0'),
+        ("dynamic_scale", ("0.5", "1.5", "-1"), '"step" must be a number from 0.01 to 3.0'),
+        ("iteration_count", ("", "20", "5"), '"from" must be a whole number from 1 to 100'),
+        ("iteration_count", ("5", "5000", "5"), '"to" must be a whole number from 1 to 100'),
+        ("iteration_count", ("5", "20", "2.5"), '"step" must be a whole number from 1 to 100'),
+        ("expand_ratio", ("0,5", "1", "0.5"), '"from" must be a number from 0.0 to 2.0'),
+        ("iteration_count", ("20", "5", "5"), '"from" is larger than "to"'),
+    ],
+)
+def test_a_wrong_number_is_said_beside_it_and_nothing_is_planned(
+    view: Panel, field: str, wanted: tuple[str, str, str], reason: str
+) -> None:
+    tab = opened(view)
+    vary(tab, version=[4, 5], **{field: wanted})
+    settle(view)
+    axis: Any = tab.axes[field]
+    assert reason in read(axis._told)
+    assert (axis.low.text.value, axis.high.text.value, axis.step.text.value) == wanted
+    assert tab.plan is None
+    assert f"no plan yet: see {axis.title}" in read(tab.shown)
+    assert tab.go() is None
+
+
+def test_a_wrong_limit_is_no_limit_that_is_left_out(live_view: Panel, api: ScriptedApi) -> None:
+    tab = opened(live_view)
+    vary(tab, version=[4, 5])
+    for number, text in ((tab.budget, "-5"), (tab.budget, "ten"), (tab.at_once, "0")):
+        before, number.text.value = number.text.value, text
+        settle(live_view)
+        assert f'"{number.name}" must be' in read(tab.told)
+        assert tab.plan is None
+        assert tab.button.disabled
+        number.text.value = before
+    settle(live_view)
+    assert read(tab.told) == ""
+    assert tab.plan is not None
+    assert api.bodies == []
 
 
 @pytest.mark.render
@@ -186,8 +230,9 @@ def test_the_live_api_is_asked_for_only_after_a_second_click(
     assert tab.button.description == "Run"
     assert tab.cancel not in tab._actions.children
     assert api.bodies == []
+    tab.budget.text.value = "100"
+    settle(live_view)
     tab.go()
-    tab.budget.value = 100
     started = tab.go()
     assert started is not None
     started.result(60)

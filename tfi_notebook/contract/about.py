@@ -21,15 +21,15 @@ class About:
     Example:
         >>> from tfi_notebook.contract.payloads import TalkingVideoPayload
         >>> TalkingVideoPayload.model_fields["project_id"].metadata[-1].source
-        'reference page'
+        "TFI's reference page"
     """
 
     source: str
     offered: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-REFERENCE: Final = "reference page"
-BOUNDED: Final = f"{REFERENCE}; bounds: this toolkit's"
+REFERENCE: Final = "TFI's reference page"
+BOUNDED: Final = f"{REFERENCE}; limits: this toolkit's"
 WORKERS: Final = f"{REFERENCE}; file types: TFI's public worker nodes"
 LANGUAGES: Final = MappingProxyType(
     {

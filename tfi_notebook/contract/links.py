@@ -36,6 +36,7 @@ _DIGEST_CHARS = 16
 _CUT = re.compile(rf"[?&]{NOT_KEPT}(?:-[0-9a-f]{{{_DIGEST_CHARS}}})?(?![\w-])")
 _MAY_HAVE = re.compile(r"[?#;@=]|eyJ|/bot\d")
 """Without any of these, a URL has no part that could be a credential."""
+_USER = re.compile(r"//[^/?#]*@")
 _ASSET = re.compile(r"https?://[^?#]*/(tfi-[0-9a-f]{64}(?:\.[a-z0-9]{1,5})?)", re.IGNORECASE)
 
 
@@ -107,6 +108,20 @@ def kept(text: str) -> str:
     if URL.fullmatch(text):
         return _kept_url(text)
     return URL.sub(lambda found: _kept_url(found[0], is_content=True), text)
+
+
+def displayed(text: str) -> str:
+    """Return a text as it may be shown: as `kept`, with a mark where a URL names a user.
+
+    What is kept of such a URL tells two users apart by a digest in its query; a person who sees
+    that in what was typed a moment ago takes it for an invention.
+
+    Example:
+        >>> displayed("https://me:secret@files.example.com/a.png")
+        'https://not-kept@files.example.com/a.png'
+    """
+    bare = _USER.sub("//", text, count=1) if URL.fullmatch(text) else text
+    return kept(text) if bare == text else kept(bare).replace("//", "//not-kept@", 1)
 
 
 def is_cut(value: Any) -> bool:  # noqa: ANN401 - any JSON

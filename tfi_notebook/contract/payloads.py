@@ -95,7 +95,7 @@ class TalkingVideoPayload(Payload):
         description="Room around the face when cropping: side = (1 + 2 x ratio) x face.",
     )
     values: Annotated[Strings, About(f"{REFERENCE}; strings: not documented")] = Field(
-        (), title="Values", description="Extra renderer tuning, a list of strings."
+        (), title="Values", description="Extra settings for the renderer, as a list of texts."
     )
 
     def urls(self) -> dict[str, str]:

@@ -19,8 +19,8 @@ class Eta:
 
     Attributes:
         at: Unix time in s.
-        jobs: from how many earlier jobs that is known; 0 for a guess, and None where the service
-            says so without a reason.
+        jobs: from how many earlier jobs that is known; 0 where the job's own pace tells it, and
+            None where the service says so without a reason.
     """
 
     at: float
@@ -46,7 +46,7 @@ class JobSnapshot:
         credit_used: what the service says the job has cost.
         progress: 0..1 where the service tells it.
         queue_position: how many jobs wait before it, where the service tells it.
-        eta: when its end is expected; None once it has ended, and before the first answer.
+        eta: when its end is expected; None once it has ended, and where nothing tells it.
         created_at: Unix time in s at which the submit was written down.
         started_at: Unix time in s at which it was first seen processing.
         finished_at: Unix time in s at which the end was seen.

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _log = logging.getLogger(__name__)
+PASSING = "tfi_passing"
+"""Marks, in an output's metadata, a drawing that is `passing`."""
+
 _CLOCK_TICK_S = 1.0
 """A drawing that is live is looked at this often even without news: its elapsed time moves."""
 
@@ -25,29 +29,47 @@ class Drawing:
         html: what a notebook shows.
         plain: the same for a terminal, a diff and a screen reader.
         live: False when no further change is to be expected.
+        passing: whether it depends on how long something took that it is shown at all; who
+            compares notebooks leaves such an output out, see `saved`.
     """
 
     html: str
     plain: str
     live: bool
+    passing: bool = False
 
     def bundle(self) -> dict[str, str]:
         """Return the drawing as a MIME bundle."""
         return {"text/html": self.html, "text/plain": self.plain}
 
+    def metadata(self) -> dict[str, Any]:
+        """Return the metadata of the output."""
+        return {PASSING: True} if self.passing else {}
+
 
 class Follower:
-    """One output that is being followed; `active` turns False with its last drawing."""
+    """One output that is being followed; `active` turns False with its last drawing.
+
+    Args:
+        draw: makes the current drawing.
+        write: puts a changed drawing on display.
+        interval_s: shortest time between two drawings.
+        first: what is shown already, so that it is not written again.
+    """
 
     def __init__(
-        self, draw: Callable[[], Drawing], write: Callable[[Drawing], object], interval_s: float
+        self,
+        draw: Callable[[], Drawing],
+        write: Callable[[Drawing], object],
+        interval_s: float,
+        first: Drawing | None,
     ) -> None:
         self.active = True
-        self._draw = draw
+        self.draw = draw
         self._write = write
         self._interval_s = interval_s
         self._wake = asyncio.Event()
-        self._last_html: str | None = None
+        self._last_html = first.html if first else None
         self._reported = False
         self._closed = False
         self._task: asyncio.Task[Any] | None = None
@@ -67,14 +89,9 @@ class Follower:
         if self._task is not None:
             self._task.cancel()
 
-    async def run(self, *, first: Drawing | None = None) -> None:
-        """Draw until the drawing is no longer live.
-
-        Args:
-            first: what is shown already, so that it is not written again.
-        """
+    async def run(self) -> None:
+        """Draw until the drawing is no longer live."""
         self._task = asyncio.current_task()
-        self._last_html = first.html if first else None
         while self.paint():
             await asyncio.sleep(self._interval_s)
             await self._news()
@@ -95,7 +112,7 @@ class Follower:
         if self._closed:
             return False
         try:
-            drawing = self._draw()
+            drawing = self.draw()
         except Exception:  # noqa: BLE001 - a fault in a drawing must not end the loop's other work
             self.active = False
             _log.exception("a notebook output could not be drawn; it is not followed any more")
@@ -148,7 +165,7 @@ class Painter:
         first = draw()
         handle = publish(first.bundle())
         if first.live:
-            self.follow(draw, lambda new: _update(handle, new), first=first)
+            self.follow(draw, lambda new: update(handle, new), first=first)
         return True
 
     def follow(
@@ -168,9 +185,14 @@ class Painter:
         Returns:
             The follower; look at its `active` to know whether it still follows.
         """
-        follower = Follower(draw, write, self._interval_s)
-        self._start(self._following(follower, first))
+        follower = Follower(draw, write, self._interval_s, first)
+        self._followers.append(follower)  # at once: `flush` may come before its first turn
+        self._start(self._following(follower))
         return follower
+
+    def follows(self, draw: Callable[[], Drawing]) -> bool:
+        """Tell whether this drawing is on display already and being followed."""
+        return any(follower.active and follower.draw == draw for follower in self._followers)
 
     def changed(self) -> None:
         """Wake every output that is followed. Called on the loop's thread."""
@@ -187,34 +209,34 @@ class Painter:
         for follower in self._followers:
             follower.cancel()
 
-    async def _following(self, follower: Follower, first: Drawing | None) -> None:
-        self._followers.append(follower)
+    async def _following(self, follower: Follower) -> None:
         try:
-            await follower.run(first=first)
+            await follower.run()
         finally:
             follower.active = False
             self._followers.remove(follower)
 
 
-def publish(bundle: Mapping[str, Any]) -> Any:  # noqa: ANN401 - IPython leaves its handle untyped
+def publish(bundle: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - IPython leaves its handle untyped
     """Display a MIME bundle as an output of the running cell; return its display handle."""
     from IPython.display import DisplayHandle  # noqa: PLC0415 - only in a notebook
 
     handle: Any = DisplayHandle()  # type: ignore[no-untyped-call] # IPython leaves it untyped
-    handle.display(dict(bundle), raw=True)
+    handle.display(dict(bundle), raw=True, metadata=dict(metadata or {}))
     return handle
 
 
-def _update(handle: Any, drawing: Drawing) -> None:  # noqa: ANN401 - IPython leaves it untyped
+def update(handle: Any, drawing: Drawing) -> None:  # noqa: ANN401 - IPython leaves it untyped
     """Update an output as part of whichever cell runs now, if the kernel allows it.
 
     Front ends find an output by its display id alone. What executes notebooks without a front end
     (nbclient) drops updates that do not belong to the running cell, and would save an old board.
     """
+    changed = partial(handle.update, drawing.bundle(), raw=True, metadata=drawing.metadata())
     try:
-        contextvars.Context().run(handle.update, drawing.bundle(), raw=True)
+        contextvars.Context().run(changed)
     except LookupError:  # ipykernel 7.0 insists on the context of the cell that made the output
-        handle.update(drawing.bundle(), raw=True)
+        changed()
 
 
 def in_kernel() -> bool:

@@ -2,7 +2,8 @@
 
 Widget state saved into a notebook may hold what was typed, is large, and makes `nbconvert` show
 an empty page without a network, while the HTML twin of each output reads everywhere. The style
-block that pandas puts before each of its tables goes too: GitHub drops it anyway.
+block that pandas puts before each of its tables goes too: GitHub drops it anyway. And so does the
+line of a wait, which depends on how busy the machine was.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import copy
 import re
 from typing import Any
+
+from tfi_notebook.display.painter import PASSING
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _TWINS = ("text/html", "text/plain")
@@ -25,8 +28,9 @@ def strip_widgets(notebook: Any, resources: dict[str, Any]) -> tuple[Any, dict[s
 
     Returns:
         The stripped copy, and the resources. Removed are the state in `metadata.widgets`, the
-        Python version, the style blocks of tables, and every widget view: where an output has an
-        HTML or plain twin the twin stays, where it has nothing else the whole output goes.
+        Python version, the style blocks of tables, the lines of waits, and every widget view: where
+        an output has an HTML or plain twin the twin stays, where it has nothing else the whole
+        output goes.
     """
     stripped = copy.deepcopy(notebook)
     resources["widget_state"] = stripped["metadata"].pop("widgets", None)
@@ -40,6 +44,8 @@ def strip_widgets(notebook: Any, resources: dict[str, Any]) -> tuple[Any, dict[s
 def _without_extras(output: Any) -> bool:  # noqa: ANN401 - an nbformat NotebookNode
     """Drop style block and widget view of one output; return whether anything readable is left."""
     data = output.get("data", {})
+    if PASSING in output.get("metadata", {}):
+        return False
     if "text/html" in data:
         data["text/html"] = _STYLE.sub("", data["text/html"])
     if WIDGET_VIEW not in data:

@@ -130,12 +130,12 @@ def eta_source(eta: Eta) -> str:
     Example:
         >>> from tfi_notebook.contract.snapshot import Eta
         >>> eta_source(Eta(0.0)), eta_source(Eta(0.0, 0)), eta_source(Eta(0.0, 12))
-        ('the service says', 'a guess', 'from 12 earlier jobs')
+        ('the service says', 'by its pace', 'from 12 earlier jobs')
     """
     if eta.jobs is None:
         return "the service says"
     if not eta.jobs:
-        return "a guess"
+        return "by its pace"
     return f"from {eta.jobs:,} earlier {'job' if eta.jobs == 1 else 'jobs'}"
 
 

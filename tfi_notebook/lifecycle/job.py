@@ -15,7 +15,7 @@ from tfi_notebook.display.painter import Drawing
 from tfi_notebook.errors import JobFailedError, ServiceError
 from tfi_notebook.lifecycle.files import is_whole_mp4, still
 from tfi_notebook.lifecycle.given import checked_id
-from tfi_notebook.lifecycle.waiting import follow_in_terminal, wait_for
+from tfi_notebook.lifecycle.waiting import Progress, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -110,8 +110,9 @@ class Job:
     def wait(self, timeout_s: float | None = None) -> Job:
         """Wait until the job has ended and its video is here. Failure is no exception here.
 
-        In a terminal it says how far the job is, whenever that has changed. Ctrl-C ends the
-        waiting, not the job.
+        A terminal gets a line whenever something has changed; a notebook one line for each cell
+        that waits longer than 2 s, unless the job's card is shown already. `TFI_QUIET=1` silences
+        both. Ctrl-C ends the waiting, not the job.
 
         Args:
             timeout_s: longest wait in s; None waits until the end.
@@ -124,13 +125,9 @@ class Job:
             ServiceError: the service stopped answering about it, or the workspace was closed.
             SettingsError: `timeout_s` is no number of seconds, or the job is another service's.
         """
-        limit_s = _limit(timeout_s)
-        line = follow_in_terminal(self._keeper.painter, self._step)
-        try:
-            wait_for(self._keeper, self._settles, limit_s, self._goes_on)
-        finally:
-            if line is not None:
-                line.close()
+        painter, limit_s = self._keeper.painter, _limit(timeout_s)
+        progress = Progress(painter, card=self._draw, line=self._line, step=self._step)
+        wait_for(self._keeper, self._settles, limit_s, self._goes_on, progress)
         return self._ended()
 
     async def done(self) -> Job:
@@ -234,6 +231,10 @@ class Job:
             await self._keeper.settled(self._row)
         finally:
             await self._keeper.painter.flush()
+
+    def _line(self) -> Drawing:
+        drawing = self._draw()
+        return replace(drawing, html=html.quiet_line(drawing.plain), passing=True)
 
     def _step(self) -> Drawing:
         """Return the job as a line for a log, which has changed when its tenth or place has."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from tfi_notebook.contract.model import fingerprint
 from tfi_notebook.display.words import duration
 from tfi_notebook.lifecycle.prices import Prices
 
@@ -71,9 +70,11 @@ class Outlook:
     def _time_words(self) -> str:
         if self.duration_s is None:
             return "time not known"
-        jobs = "job" if self.duration_jobs == 1 else "jobs"
-        kind = "like it" if self.duration_is_alike else f"earlier {jobs} of any kind"
-        return f"takes about {duration(self.duration_s)} (from {self.duration_jobs:,} {kind})"
+        about = f"about {duration(self.duration_s)}"
+        if self.duration_is_alike:
+            return f"takes {about} (from {self.duration_jobs:,} like it)"
+        jobs = f"{self.duration_jobs:,} {'job' if self.duration_jobs == 1 else 'jobs'}"
+        return f"time not known yet for this kind (all kinds so far: {about}, from {jobs})"
 
 
 class Outlooks:
@@ -111,7 +112,7 @@ class Outlooks:
             duration_s=spread.median_s if spread.jobs else None,
             duration_jobs=spread.jobs,
             duration_is_alike=spread != any_job,
-            earlier=self._earlier(body),
+            earlier=self._earlier(payload),
         )
 
     async def _price(self, body: Mapping[str, Any]) -> tuple[Decimal | None, int]:
@@ -122,7 +123,6 @@ class Outlooks:
             self._read_at = now
         return self._prices.of(body), self._prices.jobs(body)
 
-    def _earlier(self, body: Mapping[str, Any]) -> JobSnapshot | None:
-        asked = fingerprint(body)  # as a submit looks it up
-        found = self._ledger.submitted(self._settings.service_name, asked)
+    def _earlier(self, payload: Payload) -> JobSnapshot | None:
+        found = self._ledger.submitted(self._settings.service_name, payload.fingerprint)
         return self._feed.newest(found) if found is not None else None

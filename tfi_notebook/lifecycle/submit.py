@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from tfi_notebook.contract.links import kept_body
-from tfi_notebook.contract.model import fingerprint
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.contract.snapshot import JobSnapshot
 from tfi_notebook.errors import (
@@ -191,13 +190,12 @@ class Submitter:
                     await self._ledger.transact(life.sustain)
 
     def _intent(self, payload: Payload) -> JobSnapshot:
-        body = kept_body(payload.body())
         return JobSnapshot(
             key=_new_key(),
             service=self._settings.service_name,
             local=self._settings.local,
-            fingerprint=fingerprint(body),
-            body=body,
+            fingerprint=payload.fingerprint,
+            body=kept_body(payload.body()),
             status=JobStatus.INTENT,
             created_at=time.time(),
         )

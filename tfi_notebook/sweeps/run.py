@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tfi_notebook import arguments
-from tfi_notebook.lifecycle.waiting import wait_for
+from tfi_notebook.lifecycle.waiting import show_progress, wait_for
 from tfi_notebook.sweeps.asked import check_addable
 from tfi_notebook.sweeps.board import board, progress, steps
 from tfi_notebook.sweeps.cells import Cells, bulk_points
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from decimal import Decimal
 
-    from tfi_notebook.display.painter import Drawing, Follower
+    from tfi_notebook.display.painter import Drawing
     from tfi_notebook.lifecycle.workspace import Workspace
     from tfi_notebook.sweeps.cell import Cell
     from tfi_notebook.sweeps.runner import Runner
@@ -92,7 +91,8 @@ class Run(Results, Shown):
     def wait(self, timeout_s: float | None = None) -> Run:
         """Wait until nothing more will happen by itself: all ended, or paused, or stopped.
 
-        Says how far it is whenever that has changed. Ctrl-C ends the waiting, not the run.
+        Says how far it is whenever that has changed, unless `TFI_QUIET=1`. Ctrl-C ends the
+        waiting, not the run.
 
         Args:
             timeout_s: longest wait in s; None waits until the end.
@@ -106,7 +106,9 @@ class Run(Results, Shown):
             ArgumentError: `timeout_s` is no number.
         """
         limit_s = None if timeout_s is None else arguments.number("timeout_s", timeout_s)
-        progress = self._progress()
+        progress = show_progress(
+            self.workspace.painter, line=self._draw_line, step=lambda: steps(self._runner)
+        )
         try:
             wait_for(self.workspace, self._settles, limit_s, self._goes_on)
         finally:
@@ -215,12 +217,6 @@ class Run(Results, Shown):
         finally:
             await self.workspace.painter.flush()
 
-    def _progress(self) -> Follower | None:
-        painter = self.workspace.painter
-        if painter.show(self._draw_line):
-            return None
-        return painter.follow(lambda: steps(self._runner), lambda drawing: _say(drawing.plain))
-
     def _goes_on(self) -> str:
         return f"the run goes on while a kernel is open; take it up with tfi.run({self.name!r})"
 
@@ -243,7 +239,3 @@ class Run(Results, Shown):
     def _ipython_display_(self) -> None:
         if not self.workspace.painter.show(self.drawing):
             raise NotImplementedError  # IPython falls back to the MIME bundle
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

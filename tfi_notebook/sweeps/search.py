@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
@@ -14,11 +15,12 @@ from tfi_notebook.contract.links import kept_body
 from tfi_notebook.display import html
 from tfi_notebook.display.painter import Drawing
 from tfi_notebook.display.tables import value_table
-from tfi_notebook.errors import SweepError, WaitTimeoutError
+from tfi_notebook.errors import SweepError, TfiError, WaitTimeoutError
 from tfi_notebook.http import redact
 from tfi_notebook.lifecycle.default import default_workspace
 from tfi_notebook.lifecycle.export import cell_of, load_pandas
 from tfi_notebook.lifecycle.given import checked_payload
+from tfi_notebook.lifecycle.waiting import show_progress
 from tfi_notebook.sweeps.axes import check_names, require_axes
 from tfi_notebook.sweeps.goals import Goals
 from tfi_notebook.sweeps.seeker import Limits, Seeker
@@ -109,7 +111,8 @@ class Search:
     def wait(self, timeout_s: float | None = None) -> Search:
         """Wait until all trials have ended, or the search goes on no further: see `reason`.
 
-        Ctrl-C ends the waiting, not the search.
+        Says how far it is with each trial, unless `TFI_QUIET=1`. Ctrl-C ends the waiting, not the
+        search.
 
         Args:
             timeout_s: longest wait in s; None waits until the end.
@@ -119,7 +122,7 @@ class Search:
             TfiError: what has ended it, such as a ledger that cannot be written.
         """
         limit_s = None if timeout_s is None else arguments.number("timeout_s", timeout_s)
-        if not self._seeker.ended.wait(limit_s):
+        if not self._awaited(limit_s):
             hint = f"it goes on; Sweep.search(..., name={self.name!r}) takes it up in a new kernel"
             raise WaitTimeoutError(f"not done after {timeout_s:g} s", hint=hint)
         if self._seeker.error is not None:
@@ -131,6 +134,17 @@ class Search:
         self._seeker.stop()
         self._seeker.ended.wait()
         return self
+
+    def _awaited(self, limit_s: float | None) -> bool:
+        workspace = self._seeker.workspace
+        line = show_progress(workspace.painter, line=self._line, step=self._step)
+        try:
+            return self._seeker.ended.wait(limit_s)
+        finally:
+            with suppress(TfiError):  # a workspace that was closed cannot
+                workspace.run(workspace.painter.flush())
+            if line is not None:
+                line.close()
 
     def _best(self) -> list[Trial]:
         best = self._seeker.study.best(list(self._seeker.trials.values()))
@@ -175,6 +189,15 @@ class Search:
         shown = html.root(f"<div>{html.escape(head, 1000)}</div>{table}")
         plain = f"{head}\n{text_of(top)}" if len(top) else head
         return Drawing(shown, plain, not self._seeker.ended.is_set())
+
+    def _line(self) -> Drawing:
+        head = self._head()
+        return Drawing(html.quiet_line(head), head, not self._seeker.ended.is_set())
+
+    def _step(self) -> Drawing:
+        """Return the same for a log: it counts as changed with each trial that ends only."""
+        ended = len(self._seeker.trials) - self._seeker.under_way
+        return replace(self._line(), html=f"{ended} {self._seeker.reason}")
 
     def __repr__(self) -> str:
         """Return the state and the best trials as text."""

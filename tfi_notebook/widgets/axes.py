@@ -8,6 +8,7 @@ import ipywidgets
 
 from tfi_notebook.contract.payloads import TalkingVideoPayload
 from tfi_notebook.display import html, words
+from tfi_notebook.widgets.numbers import Number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ FIELDS = (
 RANGES = {"iteration_count": (5, 20, 5), "dynamic_scale": (0.5, 1.5, 0.5),
           "output_size": (200, 400, 200), "expand_ratio": (0.25, 0.75, 0.25)}  # fmt: skip
 """Lowest value, highest value and step that a range starts with."""
+FLOAT_STEP_MIN = 0.01
 VALUES_SHOWN = 12
 _SLACK = 1e-9  # of a step: 0.5 + 2 * 0.05 may come out a little above 0.6
 
@@ -40,6 +42,7 @@ class Axis:
 
     Attributes:
         name: the field, by the API's own name.
+        title: what a person calls it.
         tick: whether it varies.
         row: what is placed in the tab.
     """
@@ -48,11 +51,12 @@ class Axis:
         self, name: str, field: FieldInfo, look: Look, wraps: Layout, changed: Callable[[], None]
     ) -> None:
         self.name = name
+        self.title = field.title or name
         self._field = field
         self._look = look
         self._changed = changed
         self.tick = ipywidgets.Checkbox(
-            description=field.title or name,
+            description=self.title,
             indent=False,
             tooltip=f"{name}: {field.description}",
             layout=look.fixed,
@@ -69,8 +73,13 @@ class Axis:
         return bool(self.tick.value)
 
     def values(self) -> list[Any]:
-        """Return the values that are chosen; none while nothing is ticked or entered."""
+        """Return the values that are chosen; none while one is wrong or nothing is ticked."""
         return self._values() if self.varies else []
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with what is entered; empty where nothing is."""
+        return ""
 
     def start_from(self, value: Any) -> None:  # noqa: ANN401 - as many types as fields
         """Take the form's value for the first one, where one is typed rather than chosen."""
@@ -93,7 +102,9 @@ class Axis:
         self._said()
 
     def _said(self, _: object = None) -> None:
-        self._told.value = html.quiet_line(self._told_words())
+        problem = self.varies and self.problem
+        told = html.problem_line(problem) if problem else html.quiet_line(self._told_words())
+        self._told.value = told
         self._changed()
 
     def _told_words(self) -> str:
@@ -125,8 +136,13 @@ class ChoiceAxis(Axis):
     def _values(self) -> list[Any]:
         return [option for option, box in self._boxes.items() if box.value]
 
+    @property
+    def problem(self) -> str:
+        """Say that no box is ticked."""
+        return "" if self._values() else "tick at least one"
+
     def _told_words(self) -> str:
-        return "" if self.values() else "tick at least one"
+        return ""
 
 
 class RangeAxis(Axis):
@@ -135,32 +151,32 @@ class RangeAxis(Axis):
     def _make(self) -> list[Any]:
         bounds: Any = self._field.json_schema_extra
         low, high, step = RANGES[self.name]
-        unit = bounds["multipleOf"]
-        ends = (bounds["minimum"], bounds["maximum"])
-        self.low = self._number("from", low, ends, unit)
-        self.high = self._number("to", high, ends, unit)
-        self.step = self._number("step", step, (unit, bounds["maximum"]), unit)
-        return [self.low, self.high, self.step]
+        kind: Any = self._field.annotation
+        ends = (kind(bounds["minimum"]), kind(bounds["maximum"]))
+        least = 1 if kind is int else FLOAT_STEP_MIN
+        self.low = self._number("from", low, ends)
+        self.high = self._number("to", high, ends)
+        self.step = self._number("step", step, (least, ends[1]))
+        return [self.low.text, self.high.text, self.step.text]
 
-    def _number(self, text: str, value: float, ends: tuple[float, float], unit: float) -> Any:  # noqa: ANN401 - ipywidgets publishes no types
+    def _number(self, text: str, value: float, ends: tuple[float, float]) -> Number:
         """A range slider would be handier, but its handles have no name that is read aloud."""
-        kind = (
-            ipywidgets.BoundedIntText
-            if self._field.annotation is int
-            else ipywidgets.BoundedFloatText
-        )
-        return kind(
-            value=value, min=ends[0], max=ends[1], step=unit, description=text,
-            tooltip=f"{self.name}: {text}", layout=ipywidgets.Layout(width="130px"),
-            style={"description_width": "40px"},
+        return Number(
+            text, value, ends, tooltip=f"{self.name}: {text}",
+            layout=ipywidgets.Layout(width="130px"), style={"description_width": "40px"},
         )  # fmt: skip
 
-    def _told_words(self) -> str:
-        is_turned = self.low.value > self.high.value
-        return '"from" is larger than "to"' if is_turned else super()._told_words()
+    @property
+    def problem(self) -> str:
+        """Say which of the three numbers is wrong, or that no value lies between them."""
+        wrong = [one.problem for one in (self.low, self.high, self.step) if one.problem]
+        is_turned = not wrong and not self._values()
+        return "; ".join(wrong) or ('"from" is larger than "to"' if is_turned else "")
 
     def _values(self) -> list[Any]:
         low, high, step = self.low.value, self.high.value, self.step.value
+        if low is None or high is None or step is None:
+            return []
         count = max(int((high - low) / step + 1 + _SLACK), 0)
         return [low + n * step if isinstance(low, int) else round(low + n * step, 6)
                 for n in range(count)]  # fmt: skip

@@ -36,6 +36,8 @@ class Entries:
     Args:
         model: the model of form A.
         first: what is entered at first, by field; the rest takes its default.
+        needs_all: a template's values must all be there, as the local service demands; of
+            another service that is not known.
 
     Attributes:
         fields: the fields that are asked for now, as `fields.described` gives them.
@@ -45,8 +47,10 @@ class Entries:
         projects: what is offered → the id that it means.
     """
 
-    def __init__(self, model: type[Payload], first: Mapping[str, Any]) -> None:
-        self._model = model
+    def __init__(
+        self, model: type[Payload], first: Mapping[str, Any], *, needs_all: bool = False
+    ) -> None:
+        self._model, self._needs_all = model, needs_all
         self.fields = described(model)
         self._flat_names = [field["name"] for field in self.fields]
         defaults = {f["name"]: f["default"] for f in self.fields if "default" in f}
@@ -135,10 +139,12 @@ class Entries:
     def check(self) -> tuple[Payload | None, dict[str, str]]:
         """Return the payload, or None and what is wrong with which control."""
         model = TemplatePayload if self.mapping else self._model
+        problems = dict.fromkeys(self._missing(), "is required")
         try:
-            return model(**self.values()), {}
+            payload = model(**self.values())
         except PayloadError as error:
-            return None, {self._control_of(name): text for name, text in error.problems.items()}
+            problems |= {self._control_of(name): text for name, text in error.problems.items()}
+        return (None, problems) if problems else (payload, {})
 
     def right(self, problems: Mapping[str, str]) -> dict[str, Any]:
         """Return what is entered in controls that have no problem, empty ones of a template too."""
@@ -154,6 +160,11 @@ class Entries:
         return self._value("project_id") or ""
 
     # -- within ----------------------------------------------------------------------------
+
+    def _missing(self) -> list[str]:
+        """Return the controls of a template's values that are empty and must not be."""
+        asked = [name for name in self.names() if name.startswith(VALUE)] if self._needs_all else []
+        return [name for name in asked if self._entered.get(name) in (None, "")]
 
     def _value(self, name: str) -> Any:  # noqa: ANN401 - as many types as fields
         raw = self._entered.get(name)

@@ -75,7 +75,7 @@ class Form(Part):
             the form shows itself.
     """
 
-    _esm = esm("form_parts.js", "form_sources.js", "form.js")
+    _esm = esm("alive.js", "form_parts.js", "form_sources.js", "form.js")
     _css = css("base.css", "form.css")
     spec = traitlets.Dict().tag(sync=True)
     """What the browser draws: the fields and what the service takes. Nothing that is entered."""
@@ -91,7 +91,9 @@ class Form(Part):
     ) -> None:
         settings = workspace.settings
         first = sample_fields(settings.base_url) if settings.local else {}
-        self._entries = Entries(model, first if values is None else values)
+        self._entries = Entries(
+            model, first if values is None else values, needs_all=settings.local
+        )
         self._previews = Previews(settings)
         self._page = Page(self.send, self._entries, self._previews, settings)
         super().__init__(workspace, lock=lock, on_error=on_error)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from tfi_notebook.contract.links import kept, replaced
+from tfi_notebook.contract.links import displayed, replaced
 from tfi_notebook.widgets.advice import advice
 from tfi_notebook.widgets.sources import Picture
 from tfi_notebook.widgets.uploads import PART_BYTES
@@ -44,6 +45,7 @@ class Page:
         self._send, self._entries, self._previews = send, entries, previews
         self._settings = settings
         self._shown: dict[str, Picture | Sound | None] = {}
+        self._told: dict[str, Any] = {}
         self.is_open = False
         self.notes: dict[str, str] = {}
         self.seen: tuple[str, int] = ("", 0)
@@ -59,7 +61,12 @@ class Page:
         }
 
     def show(self) -> None:
-        """Tell what stands in the controls and below them, and previews that are new."""
+        """Tell what is new in the controls and below them, and previews that are new.
+
+        Nothing is told while no page is open: the first thing that a page asks for is everything.
+        """
+        if not self.is_open:
+            return
         problems = self._entries.check()[1]
         state = {
             "type": "state",
@@ -70,16 +77,20 @@ class Page:
             "notes": self.notes,
             "template": self._entries.mapping is not None,
         }
-        self._send(state, [])
+        if state != self._told:
+            self._told = deepcopy(state)
+            self._send(state, [])
         self._show_previews()
 
     def show_projects(self) -> None:
         """Tell which projects are offered."""
-        self._send({"type": "projects", "offered": list(self._entries.projects)}, [])
+        if self.is_open:
+            self._send({"type": "projects", "offered": list(self._entries.projects)}, [])
 
     def show_all(self) -> None:
         """Tell everything: a view has been opened, or its fields are others now."""
         self._shown.clear()
+        self._told = {}
         self.show_projects()
         self.show()
 
@@ -99,7 +110,7 @@ class Page:
         Of a URL that is a credential, what opens it is left out.
         """
         told = self.advice() | self._entries.check()[1] | self._entries.blamed
-        entered = replaced(self._entries.entered(), kept)
+        entered = replaced(self._entries.entered(), displayed)
         fields = [(field["name"], field["title"]) for field in self._entries.fields]
         return {name: (title, _text(entered.get(name, "")), told.get(name, ""))
                 for name, title in fields}  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tfi_notebook.lifecycle.finder import Finder
@@ -67,7 +68,7 @@ class History(JobTable):
         return self._page.get(key)
 
     async def _look(self) -> None:
-        """Read the page; what there is in all is counted after it is shown."""
+        """Read the page; what there is in all is counted after it is shown, if it is more."""
         view = self.view
         rows = await asyncio.to_thread(
             self._finder.page, view.text, view.status, offset=PAGE_ROWS * view.page,
@@ -79,7 +80,11 @@ class History(JobTable):
         self._page = {row.key: feed.newest(row) for row in rows}
         if view.text != self._counted:
             self._counts = {}
-        self._in_background(self._count(view.text))
+        if len(rows) < PAGE_ROWS and not view.page and not view.status:
+            counted = Counter(row.status.value for row in rows)  # these are all that there are
+            self._counts, self._counted = dict(counted), view.text
+        else:
+            self._in_background(self._count(view.text))
 
     async def _count(self, text: str) -> None:
         counts = await asyncio.to_thread(self._finder.counts, text)

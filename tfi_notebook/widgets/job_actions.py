@@ -23,7 +23,7 @@ LABELS: Final = {
     "stop": "stop watching",
     "retry": "retry",
     "resubmit": "submit again",
-    "adopt": "adopt",
+    "adopt": "enter its id",
     "write_off": "write off",
 }
 _LOST: Final = "The answer to this submit was lost: the job may exist and may have been charged."

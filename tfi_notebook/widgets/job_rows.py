@@ -44,7 +44,6 @@ _ORDERS: Final[dict[str, Callable[[JobSnapshot], Any]]] = {
     "progress": lambda row: row.progress,
     "eta": lambda row: row.eta.at if row.eta else None,
     "credits": lambda row: row.credit_used,
-    "message": lambda row: row.message or None,
 } | {name: (lambda row, of=of: _number(row.body.get(of))) for name, of in _FIELDS.items()}
 SORTABLE: Final = tuple(_ORDERS)
 

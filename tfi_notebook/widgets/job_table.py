@@ -58,7 +58,7 @@ class JobTable(Part):
         error: what went wrong last, as plain text.
     """
 
-    _esm = esm("board.js")
+    _esm = esm("alive.js", "board.js")
     _css = css("base.css", "board.css")
     label: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from tfi_notebook.contract.records import JobStatus
-from tfi_notebook.display import html
+from tfi_notebook.display import html, words
 from tfi_notebook.errors import PayloadError
 from tfi_notebook.widgets.board import Board
 from tfi_notebook.widgets.form import Form
@@ -75,7 +75,7 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
         sending: Submit, the buttons beside it, and the lines about them.
         preview: the first seconds, rendered here.
         result: the newest finished video, or the one that is asked for.
-        board: the jobs of this workspace.
+        board: the jobs of this workspace; None until there is one.
         tabs: the switch between one video, a sweep and the history.
         sweep, history: the other tabs; None until they are opened, as result is until there is one.
         error: the error on display as plain text; empty when there is none.
@@ -90,6 +90,7 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
         self.sweep: SweepTab | None = None
         self.history: History | None = None
         self.result: Result | None = None
+        self.board: Board | None = None
         self._make_parts(workspace)
         super().__init__(self._arranged(), layout=plain_layout(), _dom_classes=("tfi-panel",))
         self._wire()
@@ -126,21 +127,19 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
         if self._loading is not None:
             self._loading.cancel()  # a submit that is under way is left to end
         self._unsubscribe()
-        if self.sweep is not None:
-            self.sweep.close()
-        if self.history is not None:
-            self.history.close()
-        close_all((*self._beside, self.board, self._columns, *self.children))
+        for part in (self.sweep, self.board, self.history):
+            if part is not None:
+                part.close()
+        close_all((*self._beside, self._columns, *self.children))
         super().close()
 
     # -- building --------------------------------------------------------------------------
 
     def _make_parts(self, workspace: Workspace) -> None:
-        shared: dict[str, Any] = {"lock": self._guard, "on_error": self._fail}
+        self._shared: dict[str, Any] = {"lock": self._guard, "on_error": self._fail}
         self.form = Form(workspace, lock=self._guard, on_error=self._say)
         self.code = PayloadBox(lock=self._guard, base_url=workspace.settings.base_url)
-        self.preview = InstantPreview(workspace, **shared)
-        self.board = _Below(workspace, on_action=self._act, **shared)
+        self.preview = InstantPreview(workspace, **self._shared)
         self._badge_text = badge_words(workspace, None)
         self.tabs = Tabs(title=badge_html(self._badge_text))
         self.error_line = ipywidgets.HTML(layout=plain_layout(), _dom_classes=("tfi-error",))
@@ -152,14 +151,17 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
     def _arranged(self) -> list[Any]:
         plain = plain_layout()
         self._beside: tuple[Any, ...] = (
-            self.code, self.sending.actions, self.error_line, self.preview,
-        )  # fmt: skip
+            self.code, self.sending.actions, self.error_line, self.preview)  # fmt: skip
         self._right = ipywidgets.VBox(self._beside, layout=plain)
-        left = ipywidgets.VBox([self.form], layout=plain)
-        self._columns = ipywidgets.HBox(
-            [left, self._right], layout=plain, _dom_classes=("tfi-columns",)
-        )
-        return [self.tabs, self._columns, self.board]
+        columns = [ipywidgets.VBox([self.form], layout=plain), self._right]
+        self._columns = ipywidgets.HBox(columns, layout=plain, _dom_classes=("tfi-columns",))
+        if self._workspace.engine.feed.snapshots(1, service=self._workspace.settings.service_name):
+            self.board = self._make_board()
+        return [self.tabs, *self._video()]
+
+    def _video(self) -> list[Any]:
+        """Return what stands below the tabs for one video."""
+        return [self._columns, *filter(None, [self.board])]
 
     def _wire(self) -> None:
         self.form.on_change(self._changed)
@@ -167,17 +169,18 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
         self.tabs.observe(self._turned, names="value")
         self._unsubscribe = self._workspace.subscribe(self._heard)
 
+    def _make_board(self) -> Board:
+        return _Below(self._workspace, on_action=self._act, **self._shared)
+
     def _make_sweep(self) -> SweepTab:
         from tfi_notebook.widgets.sweep_tab import SweepTab  # noqa: PLC0415 - made when opened
 
-        start = self.in_background
-        return SweepTab(self._workspace, self._guard, self.form.check, start)
+        return SweepTab(self._workspace, self._guard, self.form.check, self.in_background)
 
     def _make_history(self) -> History:
         from tfi_notebook.widgets.history import History  # noqa: PLC0415 - made when opened
 
-        shared: dict[str, Any] = {"lock": self._guard, "on_error": self._fail}
-        return History(self._workspace, on_action=self._act, **shared)
+        return History(self._workspace, on_action=self._act, **self._shared)
 
     # -- callbacks: any thread -------------------------------------------------------------
 
@@ -216,15 +219,14 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
         """Show a job's video; the player is made for the first one."""
         with self._guard:
             if self.result is None:
-                self.result = Result(self._workspace, lock=self._guard, on_error=self._fail)
+                self.result = Result(self._workspace, **self._shared)
                 self._beside = (*self._beside, self.result)
                 self._turned()
             self.result.show(row)
 
     def _turned(self, _: object = None) -> None:
         with self._guard:
-            beside: tuple[Any, ...] = self._beside
-            below: list[Any] = [self._columns, self.board]
+            beside, below = self._beside, self._video()
             if self.tabs.value == "Sweep":
                 self.sweep = self.sweep or self._make_sweep()
                 beside = (self.sweep.box, self.error_line, self.sweep.below)
@@ -247,13 +249,21 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
                 self._badge_text = badge_words(self._workspace, amount)
                 self.tabs.title = badge_html(self._badge_text)
 
+    async def _open_board(self) -> None:
+        with self._guard:
+            if self.board is None:
+                self.board = self._make_board()
+                self._turned()
+
     async def _play(self, row: JobSnapshot) -> None:
         if row.created_at >= self._newest_s:
             self._newest_s = row.created_at
             self._show(row)
 
     def _heard(self, row: JobSnapshot) -> None:
-        """Play what has ended now, if it is newer than what is playing."""
+        """Put the first job on a board; play what has ended now, if it is the newest."""
+        if self.board is None:
+            self.in_background(self._open_board())
         self.sending.heard(row)
         if row.status is JobStatus.DONE and row.path is not None:
             self.in_background(self._play(row))
@@ -278,11 +288,13 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
 
     def __repr__(self) -> str:
         """Return badge, entered fields and board as text."""
-        return f"<Panel · {self._badge_text}>\n{self.form!r}\n{self.board!r}"
+        board = self.board or words.board_text([], now=0)
+        return f"<Panel · {self._badge_text}>\n{self.form!r}\n{board}"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - IPython's
         """Return the live view and, for readers without a kernel, its parts as HTML."""
         bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**options) or {})
         parts = (self.form, self.code, self.result, self.board)
-        static = self.tabs.title + "".join(part.snapshot_html() for part in parts if part)
+        shown = [self.tabs.title, *(part.snapshot_html() for part in parts if part)]
+        static = "".join(shown) + ("" if self.board else html.board([], now=0))
         return bundle | {"text/html": static, "text/plain": repr(self)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import traitlets
 
 from tfi_notebook.contract.code import as_curl, as_json, as_python, body_of
-from tfi_notebook.contract.links import kept, replaced
+from tfi_notebook.contract.links import displayed, replaced
 from tfi_notebook.contract.pasted import read_back
 from tfi_notebook.display import html
 from tfi_notebook.errors import TfiError
@@ -82,7 +82,7 @@ class PayloadBox(Drawn):
             payload: the checked payload, once they are right.
         """
         body = body_of(values if payload is None else payload)
-        shown = replaced(body, lambda text: mask(kept(text)))
+        shown = replaced(body, lambda text: mask(displayed(text)))
         with self._lock, self.hold_sync():
             self._body = body
             self.is_cut = shown != body

@@ -12,6 +12,7 @@ from tfi_notebook.errors import PayloadError, SweepError
 from tfi_notebook.sweeps.sweep import MAX_IN_FLIGHT, Sweep
 from tfi_notebook.widgets.axes import FIELDS, make_axis
 from tfi_notebook.widgets.look import Look, close_all
+from tfi_notebook.widgets.numbers import Number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 POINTS_MAX = 10_000
 AT_ONCE_MAX = 32
+BUDGET_MAX = 1e9
 _NOTHING = "tick what is to vary: every value is combined with every other"
 
 
@@ -89,6 +91,8 @@ class SweepTab:
             for axis in self.axes.values():
                 axis.start_from(getattr(payload, axis.name, None))
             self._ask(None)
+            problem = self.at_once.problem or self.budget.problem
+            self.told.value = html.problem_line(problem) if problem else ""
             self.button.disabled = True  # until the plan on display is of what is chosen
             self._again = self._planning
             if self._planning:
@@ -110,7 +114,9 @@ class SweepTab:
                 return None
             self._ask(None)
             self.button.disabled = True
-        return self._start(self._begin(self._plan.sweep))
+            limits = {"budget_credits": self.budget.value or None,
+                      "max_in_flight": self.at_once.value}  # fmt: skip
+        return self._start(self._begin(self._plan.sweep, limits))
 
     def open_gallery(self) -> Future[None] | None:
         """Make the gallery of the run and show it below the board. Return at once."""
@@ -128,20 +134,21 @@ class SweepTab:
         self.shown = self._html("tfi-plan")
         self.board = self._html("tfi-run-board")
         self.state = self._html("tfi-sweep-state")
-        self.at_once = ipywidgets.BoundedIntText(
-            value=MAX_IN_FLIGHT, min=1, max=AT_ONCE_MAX, description="at once",
-            tooltip="the most jobs at the service at once", layout=self._look.fixed,
+        self.at_once = Number(
+            "at once", MAX_IN_FLIGHT, (1, AT_ONCE_MAX), layout=self._look.fixed,
+            tooltip="the most jobs at the service at once",
         )  # fmt: skip
-        self.budget = ipywidgets.BoundedFloatText(
-            value=0, min=0, max=1e9, description="budget",
+        self.budget = Number(
+            "budget", 0, (0.0, BUDGET_MAX), layout=self._look.fixed,
             tooltip="the most credits that the run may spend; 0 for no limit",
-            layout=self._look.fixed,
         )  # fmt: skip
+        self.told = self._html("tfi-sweep-limits")
         self.button = self._button("Run", "go", "submit every point that has no job yet", "primary")
         self.cancel = self._button("Cancel", "cancel", "submit nothing")
         self.pause = self._button("Pause", "pause", "submit nothing more; resume goes on")
         self.gallery = self._button("Gallery", "gallery", "play the videos side by side")
-        self.at_once.observe(self.changed, names="value")
+        for number in (self.at_once, self.budget):
+            number.text.observe(self.changed, names="value")
         for button, act in (
             (self.button, self.go), (self.cancel, self.changed),
             (self.pause, self._pause_or_resume), (self.gallery, self.open_gallery),
@@ -163,7 +170,9 @@ class SweepTab:
     def _parts(self) -> list[Any]:
         look = self._look
         head = ipywidgets.HTML(html.heading("Vary"), layout=look.block, style=look.html_style)
-        limits = [self.at_once] if self._workspace.settings.local else [self.at_once, self.budget]
+        limits = [self.at_once.text, self.told]
+        if not self._workspace.settings.local:
+            limits.insert(1, self.budget.text)
         self._actions = ipywidgets.HBox(self._buttons(), layout=look.row)
         rows = [axis.row for axis in self.axes.values()]
         return [head, *rows, ipywidgets.HBox(limits, layout=look.row), self.shown,
@@ -182,11 +191,8 @@ class SweepTab:
         self.button.description = text
         self.button.button_style = "warning" if plan else "primary"
         buttons = tuple(self._buttons())
-        if self._actions_shown() != buttons:
+        if tuple(self._actions.children) != buttons:
             self._actions.children = buttons
-
-    def _actions_shown(self) -> tuple[Any, ...]:
-        return tuple(self._actions.children)
 
     def _tell(self, plan: Plan | None, drawn: str) -> None:
         self._plan = plan
@@ -215,15 +221,18 @@ class SweepTab:
 
     async def _planned(self) -> tuple[Plan | None, str]:
         with self._lock:
-            payload, at_once = self._payload(), self.at_once.value
+            payload, at_once = self._payload(), int(self.at_once.value or 1)
             chosen: dict[str, Any] = {
                 name: axis.values() for name, axis in self.axes.items() if axis.varies
             }
         if payload is None:
             return None, html.problem_line("the payload has a field that is wrong: see the form")
-        empty = [name for name, values in chosen.items() if not values]
-        if not chosen or empty:
-            return None, html.quiet_line(f"{empty[0]} has no value yet" if empty else _NOTHING)
+        wrong = [self.axes[name].title for name, values in chosen.items() if not values]
+        wrong += [number.name for number in (self.at_once, self.budget) if number.problem]
+        if not chosen or wrong:
+            return None, html.quiet_line(
+                f"no plan yet: see {', '.join(wrong)}" if wrong else _NOTHING
+            )
         try:
             sweep = Sweep(payload, workspace=self._workspace, **chosen)
             if len(sweep) > POINTS_MAX:
@@ -233,8 +242,7 @@ class SweepTab:
             return None, html.problem_line(error.message)
         return plan, plan._repr_mimebundle_()["text/html"]
 
-    async def _begin(self, sweep: Sweep) -> None:
-        limits = {"budget_credits": self.budget.value or None, "max_in_flight": self.at_once.value}
+    async def _begin(self, sweep: Sweep, limits: dict[str, Any]) -> None:
         try:
             run = await asyncio.to_thread(sweep.run, **limits, confirm=True)
         finally:

@@ -18,7 +18,7 @@ class Tabs(Drawn):
         value: the name of the tab that is chosen, one of `NAMES`.
     """
 
-    _esm = esm("tabs.js")
+    _esm = esm("alive.js", "tabs.js")
     _css = css("tabs.css")
     title = traitlets.Unicode().tag(sync=True)
     names = traitlets.List(default_value=list(NAMES)).tag(sync=True)

@@ -134,13 +134,14 @@ function render({ model, el }) {
   function drawTools() {
     const { view, counts, total, size } = state;
     const all = Object.values(counts).reduce((sum, n) => sum + n, 0);
+    const counted = all || !total; // the counts of a large history come after its page
     const wanted = { "": all, [view.status || ""]: view.status ? 0 : all, ...counts };
     for (const [name, node] of filters) if (!(name in wanted)) node.remove(), filters.delete(name);
     for (const [name, count] of Object.entries(wanted)) {
       if (!filters.has(name)) filters.set(name, press("", () => ask({ status: name, page: 0 })));
       const node = filters.get(name);
       if (!node.isConnected) status.append(node);
-      write(node, `${name.replace("_", " ") || "all"} ${grouped(count)}`);
+      write(node, `${name.replace("_", " ") || "all"}${counted ? ` ${grouped(count)}` : ""}`);
       node.ariaPressed = view.status === name;
     }
     const last = Math.min(total, (view.page + 1) * size);
@@ -225,7 +226,9 @@ function render({ model, el }) {
     if (focused && focused.isConnected) focused.focus({ preventScroll: true });
   }
 
+  const kernel = watchKernel(model, el);
   const clock = setInterval(() => {
+    if (kernel.isGone()) return;
     for (const key of rows.keys()) if (!jobs.get(key).ended) fill(key);
     if (state.order) arrange();
   }, 1000);
@@ -233,6 +236,7 @@ function render({ model, el }) {
   model.send({ type: "open" });
   return () => {
     clearInterval(clock);
+    kernel.end();
     model.off("msg:custom", hear);
   };
 }

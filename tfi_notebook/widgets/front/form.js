@@ -28,10 +28,13 @@ function render({ model, el: root }) {
 
   const told = (name) => (value, isDone) => {
     pending[name] = value;
+    root.dataset.entered = "typed";
     mark(name);
     frames();
     clearTimeout(timer);
-    timer = setTimeout(flush, isDone ? 0 : SETTLE_MS);
+    // at once: who presses Submit next means what has just been entered
+    if (isDone) flush();
+    else timer = setTimeout(flush, SETTLE_MS);
   };
 
   const mark = (name) => {
@@ -71,8 +74,8 @@ function render({ model, el: root }) {
     const node = el("div", { class: `tfi-field tfi-field-${name}`, "data-kind": kind },
       el("div", { class: "tfi-row" }, ...flag, label, ...(badge ? [badge] : [])));
     if (!flag.length) node.append(el("div", { class: "tfi-row tfi-control" }, ...control.nodes, ...(parts?.buttons ?? [])));
-    node.append(el("p", { id: `${id}-h`, class: "tfi-muted tfi-help", text: help },
-      el("small", { text: source && ` (${source})` })), message);
+    node.append(el("div", { class: "tfi-said" }, el("p", { id: `${id}-h`, class: "tfi-muted tfi-help", text: help },
+      el("small", { text: source && ` (${source})` })), message));
     if (parts) {
       node.append(parts.box);
       node.addEventListener("dragover", (event) => event.preventDefault());
@@ -119,14 +122,17 @@ function render({ model, el: root }) {
   };
 
   const sum = () => {
-    const wrong = Object.values(drawn).filter(({ field }) => state.problems[field.name]);
-    const key = wrong.map(({ field }) => field.name).join();
+    const having = (told) => Object.values(drawn).filter(({ field }) => told[field.name]);
+    const wrong = having(state.problems);
+    const shown = wrong.length ? wrong : having(state.advice);
+    const need = `${wrong.length} field${wrong.length > 1 ? "s need" : " needs"} a look: `;
+    const words = wrong.length ? need : shown.length ? "nothing is wrong; a remark at: " : "every field is right";
+    const key = words + shown.map(({ field }) => field.name).join();
     if (summary.dataset.key === key) return;
     summary.dataset.key = key;
-    const links = wrong.flatMap(({ field, control }, n) => [n ? ", " : "", button(field.title,
+    const links = shown.flatMap(({ field, control }, n) => [n ? ", " : "", button(field.title,
       () => (control.focus ? control.focus() : control.input.focus()), { class: "tfi-link" })]);
-    const need = `${wrong.length} field${wrong.length > 1 ? "s need" : " needs"} a look: `;
-    summary.replaceChildren(...(wrong.length ? [need, ...links] : ["every field is right"]));
+    summary.replaceChildren(words, ...links);
   };
 
   const apply = () => {
@@ -141,6 +147,8 @@ function render({ model, el: root }) {
     turn.checked = state.template;
     frames();
     sum();
+    const waits = Object.keys(pending).length || Object.values(sent).some((at) => at > seen);
+    root.dataset.entered = waits ? "typed" : "known";
   };
 
   const hear = (message, buffers) => {
@@ -159,12 +167,14 @@ function render({ model, el: root }) {
     }
   };
 
+  const kernel = watchKernel(model, root);
   model.on("msg:custom", hear);
   model.on("change:spec", draw);
   draw();
   send("open");
   return () => {
     flush();
+    kernel.end();
     model.off("msg:custom", hear);
     model.off("change:spec", draw);
     Object.values(drawn).forEach(({ parts }) => parts?.view?.close());

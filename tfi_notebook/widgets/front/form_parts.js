@@ -41,7 +41,8 @@ function textControl(field, id, told) {
 function numberControl(field, id, told) {
   const read = () => {
     const text = input.value.trim();
-    return text === "" || Number.isNaN(Number(text)) ? text : Number(text);
+    // what JSON has no number for (1e400) stays the text that it is, and is said to be wrong
+    return text === "" || !Number.isFinite(Number(text)) ? text : Number(text);
   };
   // a text input, so that what is no number can be said to be none
   const input = el("input", {

@@ -45,11 +45,13 @@ function render({ model, el }) {
     title.innerHTML = model.get("title");  // made and escaped by Python
   }
 
+  const kernel = watchKernel(model, el);
   model.on("change:value", draw);
   model.on("change:title", name);
   draw();
   name();
   return () => {
+    kernel.end();
     model.off("change:value", draw);
     model.off("change:title", name);
   };
