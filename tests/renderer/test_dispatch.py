@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -186,11 +187,31 @@ def test_workers_that_die_one_after_the_other_fail_the_rendering_with_a_reason(
         with pytest.raises(RenderError, match="a worker has failed: KilledWorker"):
             render_and_kill(cluster.workers[0])
         cluster.forgive(3)
-        with pytest.raises(RenderError, match="has given up its segments"):
-            render_and_kill(cluster.workers[1])  # the rig they shared went with the last one
+        # the rig they shared went with the last one; or its segments wait for a new one
+        with pytest.raises(RenderError, match=r"has given up its segments|has no workers"):
+            render_and_kill(cluster.workers[1])
         with pytest.raises(RenderError, match="has no workers"):
             render_and_kill(cluster.workers[1])
     assert not out.exists()
+
+
+class Deserted(Executor):
+    """A cluster that loses its workers once it has work: that waits for new ones, for ever."""
+
+    staffed = True
+
+    def submit(self, *_: object, **__: object) -> Future[Any]:
+        self.staffed = False
+        return Future()
+
+
+def test_segments_that_nobody_will_render_are_not_waited_for(
+    voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "_LOOK_EVERY_S", 0.05)
+    with pytest.raises(RenderError, match="has no workers"):
+        render(PORTRAIT, voice, tmp_path / "out.mp4", SMALL, executor=Deserted())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_scheduler_that_does_not_answer_is_the_jobs_reason(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import os
 import pickle
 import threading
 from collections import OrderedDict, deque
-from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 IN_FLIGHT: Final = 16
 """Segments that are submitted and not yet joined, at most; bounds the memory."""
 
+_LOOK_EVERY_S: Final = 5.0
 _RIGS_KEPT: Final = 2
 _CAUSE_CHARS: Final = 200  # of a foreign error's text
 _STILL_THERE: Final = "see that what it runs on (a cluster's scheduler, say) is still there"
@@ -125,8 +126,7 @@ def parallel(
 ) -> Iterator[Segment]:
     """Yield segments in order while later ones are being rendered."""
     waiting: deque[tuple[SegmentTask, Future[Segment | None]]] = deque()
-    if not getattr(executor, "staffed", True):
-        raise RenderError("the executor has no workers", hint=_STILL_THERE)
+    _require_workers(executor)
     share = getattr(executor, "share", None)
     shared = [share(Path(parcel.path).read_bytes())] if share else []
     try:
@@ -144,15 +144,22 @@ def parallel(
 def _finished(
     executor: Executor, parcel: RigParcel, task: SegmentTask, future: Future[Segment | None]
 ) -> Segment:
-    segment = _result(future)
+    segment = _result(executor, future)
     if segment is None:  # a worker on another machine: send the rig along
-        segment = _result(executor.submit(render_segment, by_value(parcel), task))
+        segment = _result(executor, executor.submit(render_segment, by_value(parcel), task))
     if segment is None:
         raise RenderError("a worker could not read the rig that was sent to it")
     return segment
 
 
-def _result(future: Future[Segment | None]) -> Segment | None:
+def _require_workers(executor: Executor) -> None:
+    if not getattr(executor, "staffed", True):
+        raise RenderError("the executor has no workers", hint=_STILL_THERE)
+
+
+def _result(executor: Executor, future: Future[Segment | None]) -> Segment | None:
+    while not wait([future], _LOOK_EVERY_S).done:  # a cluster may wait for new workers for ever
+        _require_workers(executor)
     try:
         return future.result()
     except CancelledError:
