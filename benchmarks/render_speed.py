@@ -10,7 +10,7 @@ English phones takes part, installed or not.
 prints how many times as fast two are, and how long it takes before the frames, which no pool
 shares.
 
-Usage: `python benchmarks/render_speed.py [--rounds 3] [--size 400] [--versions 4 5 6] [--scaling]`
+Usage: `python -m benchmarks.render_speed [--rounds 3] [--size 400] [--versions 4 5 6] [--scaling]`
 """
 
 from __future__ import annotations

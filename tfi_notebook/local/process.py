@@ -146,9 +146,14 @@ def _close_input(process: subprocess.Popen[bytes]) -> None:
 
 
 def child_environment() -> dict[str, str]:
-    """Return the environment in which a process finds this package where this one did; no key."""
+    """Return the environment in which a process finds this package where this one did; no key.
+
+    A BLAS is told to use one thread, unless somebody has told it otherwise: the renderer's matrices
+    are small, and the other threads would wait for the next one in a loop, a tenth of all CPU.
+    """
     folder = str(Path(tfi_notebook.__file__).parents[1])
     handed = {name: value for name, value in os.environ.items() if name != "TFI_API_KEY"}
+    handed.setdefault("OPENBLAS_NUM_THREADS", "1")
     if folder.endswith("-packages"):  # installed; the worker finds it by itself
         return handed
     known = handed.get("PYTHONPATH")
