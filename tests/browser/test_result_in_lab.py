@@ -152,7 +152,8 @@ def test_the_download_is_the_very_file(result: Page, films: Path) -> None:
 def test_an_earlier_video_of_the_source_plays_beside_it_in_step(result: Page) -> None:
     choice = result.get_by_label("compare with")
     labels = choice.locator("option").all_text_contents()
-    assert labels[1:] == [f"language {ATTACK}, version 5", "version 4"]
+    # other tests of this JupyterLab may have made jobs of the same source: they are older
+    assert labels[1:3] == [f"language {ATTACK}, version 5", "version 4"]
     choice.select_option(label="version 4")
     result.wait_for_selector(".tfi-two video >> nth=1")
     start = result.locator(".tfi-start")

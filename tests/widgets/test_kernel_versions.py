@@ -26,6 +26,12 @@ panel.preview.on = False
 panel.form.fill({"output_size": 64, "iteration_count": 1})
 print(ipykernel.__version__, panel.sending.actions.comm.comm_id)
 """
+BEGUN = """
+import time
+until = time.monotonic() + 30
+while not tfi.jobs() and time.monotonic() < until:
+    time.sleep(0.05)
+"""
 DONE = "print([job.wait(100).status.value for job in tfi.jobs()], panel.error)"
 
 
@@ -76,4 +82,5 @@ def test_a_double_click_while_a_cell_runs_submits_once(
     busy = kernel.client.execute("import time; time.sleep(1)")
     first, second = (click(kernel, comm_id, subshell) for _ in range(2))
     kernel.collect_all(busy, first, second)
+    kernel.run(BEGUN)
     assert kernel.run(DONE).endswith("['done']")
