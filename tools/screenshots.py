@@ -41,7 +41,8 @@ ONLY_THE_NOTEBOOK: Final = """() => {
 DARK: Final = """() => window.jupyterapp.commands.execute(
     'apputils:change-theme', {theme: 'JupyterLab Dark'})"""
 IS_DARK: Final = "() => document.body.dataset.jpThemeLight === 'false'"
-HAS_VIDEO: Final = "() => document.querySelector('.tfi-video')?.duration > 0"
+HAS_VIDEO: Final = "() => document.querySelector('.tfi-video')?.readyState >= 4"
+HAS_CLIP: Final = "() => document.querySelector('.tfi-clip video')?.readyState >= 4"
 
 
 def main() -> int:
@@ -71,6 +72,8 @@ def picture_of_the_gallery(page: Page, folder: Path) -> None:
 def picture_of_the_narrow_panel(page: Page, folder: Path) -> None:
     """Take the panel as it is on a narrow page."""
     page.wait_for_selector(".tfi-submit:enabled")
+    page.wait_for_selector(".tfi-photo")  # the picture has been looked at
+    page.wait_for_function(HAS_CLIP, timeout=LONGEST_MS)
     keep(page.locator(".tfi-panel"), folder / "panel_narrow.jpg")
 
 
