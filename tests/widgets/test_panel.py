@@ -328,6 +328,23 @@ def test_a_picture_without_a_face_is_blamed_on_its_field(local_panel: Panel) -> 
 
 
 @pytest.mark.render
+def test_a_row_that_is_refused_again_is_no_fault_of_the_form(
+    local_panel: Panel, local: Workspace
+) -> None:
+    local_panel.form.fill({"image_url": NO_FACE})
+    press(local_panel, "Submit")
+    local_panel.form.fill({"image_url": PORTRAIT})
+    settle(local_panel)
+    assert local_panel.error == ""
+    assert local_panel.board is not None
+    again = local_panel.board.act("retry", local.snapshots()[0].key, sure=True)
+    assert again is not None
+    again.result(60)
+    assert local_panel.error.startswith("image_url: ")
+    assert local_panel.form.problems() == {}
+
+
+@pytest.mark.render
 def test_the_sources_are_looked_at_on_demand(local_panel: Panel) -> None:
     local_panel.form.fill({"image_url": NO_FACE})
     press(local_panel, "Check sources")

@@ -170,7 +170,7 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
         self._unsubscribe = self._workspace.subscribe(self._heard)
 
     def _make_board(self) -> Board:
-        return _Below(self._workspace, on_action=self._act, **self._shared)
+        return _Below(self._workspace, on_action=self._act, lock=self._guard, on_error=self._say)
 
     def _make_sweep(self) -> SweepTab:
         from tfi_notebook.widgets.sweep_tab import SweepTab  # noqa: PLC0415 - made when opened
@@ -180,7 +180,7 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
     def _make_history(self) -> History:
         from tfi_notebook.widgets.history import History  # noqa: PLC0415 - made when opened
 
-        return History(self._workspace, on_action=self._act, **self._shared)
+        return History(self._workspace, on_action=self._act, lock=self._guard, on_error=self._say)
 
     # -- callbacks: any thread -------------------------------------------------------------
 

@@ -95,7 +95,7 @@ function sourceParts(field, spec, act, upload) {
     const [data] = buffers;
     parts.view = { picture: () => pictureView(field, facts, new Blob([data], { type: "image/jpeg" })),
       sound: () => soundView(field, facts, () => act("play")) }[facts.kind]?.() ?? null;
-    const none = spec.takes_files ? "no preview: a typed URL is not fetched" : "";
+    const none = spec.takes_files ? "no preview" : "";
     box.replaceChildren(...(parts.view?.nodes ?? [el("p", { class: "tfi-muted", text: none })]));
   };
   parts.show({});
