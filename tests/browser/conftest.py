@@ -58,6 +58,17 @@ RUN_CELL = """index => {
     window.jupyterapp.commands.execute('notebook:run-cell') }"""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a browser test that failed run once more; the summary names every RERUN.
+
+    Kernel, server and page share two cores with the other test process: now and then the system
+    leaves one of them without a turn for longer than a test waits. What is broken fails twice.
+    """
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """TFI_CHROMIUM, else a browser on the PATH, else Playwright's own.

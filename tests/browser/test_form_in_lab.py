@@ -158,10 +158,11 @@ def test_everything_is_filled_in_by_keyboard_alone(page: Page, jupyter_lab: Lab)
         ("project_id", "my project", "must be a UUID"),
         ("language", "german please", "must be a language tag"),
         ("output_size", "5000", "must be between 64 and 2048, not 5000"),
-        ("output_size", "large", "must be a whole number, not text"),
-        ("iteration_count", "1.5", "must be a whole number, not float"),
-        ("dynamic_scale", "0,5", "must be a number, not text"),
+        ("output_size", "large", "must be a whole number such as 20, not text"),
+        ("iteration_count", "1.5", "must be a whole number such as 20, not 1.5"),
+        ("dynamic_scale", "0,5", "must be a number such as 1.5, not text"),
         ("dynamic_scale", "1e400", "must be a number"),
+        ("iteration_count", "1e9", "must be between 1 and 100, not 1000000000"),
         ("expand_ratio", "-1", "must be between 0 and 2, not -1"),
     ],
 )
@@ -185,6 +186,30 @@ def test_a_wrong_entry_is_told_beside_it_while_typing(
     expect(message(page, field)).to_have_text("")
     expect(summary).to_have_text("every field is right")
     expect(page.locator(".tfi-default:visible")).to_have_count(10)
+
+
+@pytest.mark.parametrize(
+    ("field", "default"),
+    [
+        ("output_size", "400"),
+        ("iteration_count", "10"),
+        ("dynamic_scale", "1"),
+        ("expand_ratio", "0.5"),
+        ("language", "en"),
+    ],
+)
+def test_an_emptied_box_shows_on_leaving_what_will_be_sent(
+    page: Page, jupyter_lab: Lab, field: str, default: str
+) -> None:
+    box = control(page, field)
+    box.fill("7")
+    box.fill("")
+    page.wait_for_selector(".tfi-form[data-entered=known]")
+    expect(box).to_have_value("")  # nothing is put under the hands of who types
+    page.keyboard.press("Tab")
+    expect(box).to_have_value(default)
+    expect(page.locator(".tfi-summary")).to_have_text("every field is right")
+    entered(jupyter_lab, page, f"'{field}': {default!r}" if field == "language" else default)
 
 
 def test_the_caret_stays_where_it_is_while_the_kernel_answers(page: Page) -> None:
@@ -258,7 +283,9 @@ def test_a_file_that_is_no_picture_says_so(page: Page, tmp_path: Path) -> None:
     text = tmp_path / "note.png"
     text.write_text("no picture")
     upload(page, "image_url", text)
-    expect(message(page, "image_url")).to_contain_text("none of PNG, JPEG, WebP and BMP")
+    expect(message(page, "image_url")).to_contain_text("note.png: the file is none of PNG")
+    expect(page.locator(".tfi-summary")).to_contain_text("1 field needs a look: Picture")
+    expect(page.locator(".tfi-of-picture")).to_have_text("no preview: nothing is entered")
     page.click(".tfi-field-image_url button:has-text('Sample')")
     expect(message(page, "image_url")).to_have_text("")
     expect(page.locator(".tfi-of-picture")).to_contain_text("portrait.png")

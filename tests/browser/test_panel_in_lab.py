@@ -8,8 +8,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tfi_notebook.samples import PORTRAIT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Locator, Page
 
@@ -43,6 +46,14 @@ PLAY = """async () => {
     video.muted = true; await video.play();
 }"""
 HAS_PLAYED = "() => document.querySelector('.tfi-video').currentTime > 0.3"
+# notes what stands in the places of previews, from the first moment on
+NOTE_BLANKS = """() => {
+    window.blanks = new Set();
+    const look = () => document.querySelectorAll('.tfi-clip p, .tfi-preview p')
+        .forEach((place) => window.blanks.add(place.textContent));
+    const everything = {childList: true, subtree: true, characterData: true};
+    new MutationObserver(look).observe(document, everything);
+}"""
 CLIP = "() => document.querySelector('.tfi-clip video').src"
 PREVIEW_PLAYS = "() => document.querySelector('.tfi-instant video')?.currentTime > 0.1"
 ATTACK = '<img src=x onerror="window.attacked = true">'
@@ -102,6 +113,19 @@ def test_a_wrong_field_says_why_not_and_a_right_one_submits_again(panel: Page) -
     expect(panel.locator(".tfi-message-image_url")).to_have_text("")
 
 
+def test_a_picture_that_cannot_be_read_cannot_be_submitted(panel: Page, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(PORTRAIT.read_bytes()[:9000])
+    chosen = panel.locator(".tfi-field-image_url input[type=file]")
+    chosen.set_input_files(cut)
+    expect(panel.locator(".tfi-message-image_url")).to_contain_text("damaged or cut short")
+    expect(panel.locator(".tfi-submit")).to_be_disabled()
+    expect(panel.locator(".tfi-reason")).to_have_text("cannot be submitted yet: see Picture")
+    chosen.set_input_files(PORTRAIT)
+    expect(panel.locator(".tfi-submit")).to_be_enabled()
+    expect(panel.locator(".tfi-message-image_url")).to_have_text("")
+
+
 def test_the_keyboard_alone_fills_submits_and_turns_the_tabs(panel: Page) -> None:
     panel.locator(".tfi-field-output_size input:not([type=range])").focus()
     panel.keyboard.press("Control+a")
@@ -156,12 +180,19 @@ def test_a_kernel_that_was_restarted_is_told_and_nothing_can_be_pressed(panel: P
 def previewed(jupyter_lab: Lab, chromium: Browser) -> Iterator[Page]:
     """A panel whose first preview plays."""
     context = chromium.new_context(viewport={"width": 1280, "height": 1800})
+    context.add_init_script(f"({NOTE_BLANKS})()")
     page = opened(jupyter_lab, context.new_page(), "previewed", PANEL)
     expect(page.locator(".tfi-instant")).to_contain_text("iteration_count 10", timeout=RENDER_MS)
     page.wait_for_function(PREVIEW_PLAYS)
     yield page
     page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
     context.close()
+
+
+def test_while_previews_come_nothing_says_that_there_are_none(previewed: Page) -> None:
+    blanks = previewed.evaluate("() => [...window.blanks]")
+    assert "drawing the preview …" in blanks
+    assert not [text for text in blanks if text.startswith("no preview")]
 
 
 @pytest.mark.parametrize("field", ["iteration_count", "expand_ratio"])
@@ -237,6 +268,12 @@ def test_it_is_accessible_and_fits(jupyter_lab: Lab, page: Page, width_px: int) 
         serious = [item for item in found if item["impact"] in {"serious", "critical"}]
         assert not serious, [(item["id"], item["nodes"][0]["html"]) for item in serious]
         page.wait_for_function(NO_OVERFLOW, timeout=5_000)
+    page.get_by_role("tab", name="Sweep").click()
+    # the axes are beside the form, or where there is no room above it: a click changes the view
+    axes, form = (page.locator(name).bounding_box() for name in (".tfi-sweep", ".tfi-form"))
+    assert axes
+    assert form
+    assert axes["y"] <= form["y"] + 1
 
 
 def test_markup_in_a_field_stays_text(panel: Page) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.snapshots import NOW, snapshot
 from tfi_notebook.contract.records import JobStatus
-from tfi_notebook.display import words
+from tfi_notebook.display import html, words
 
 
 def test_a_local_service_never_claims_to_be_the_model() -> None:
@@ -48,6 +48,12 @@ def test_the_text_of_a_job_says_everything_that_its_card_says() -> None:
     text = words.job_text(snapshot(progress=0.42, message="hello"), NOW)
     for part in ("LOCAL", "job-k1", "processing 42%", "1 min 05 s", "version 6", "400 px", "hello"):
         assert part in text
+
+
+def test_one_iteration_is_said_as_one() -> None:
+    one = snapshot(body={"version": 6, "iteration_count": 1, "output_size": 400})
+    assert "(version 6, 1 iteration, 400 px)" in words.job_text(one, NOW)
+    assert "version 6 · 1 iteration · 400 px" in html.poster_card(one, now=NOW, poster=None)
 
 
 def test_a_job_without_the_usual_fields_still_has_a_line() -> None:

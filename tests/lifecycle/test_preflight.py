@@ -100,7 +100,7 @@ def test_the_samples_are_fine_and_are_handed_on(local: Workspace) -> None:
     assert (name, data[:4]) == ("portrait.png", b"\x89PNG")
     assert report.facts["image_url"]["width_px"] == 512
     assert report.facts["audio_url"]["duration_s"] == pytest.approx(7.9, abs=0.1)
-    assert repr(report).startswith("pre-flight: no problems\n")
+    assert repr(report).startswith("sources checked: no problems\n")
 
 
 def test_a_file_of_the_service_is_read_and_not_fetched(
@@ -259,7 +259,7 @@ def test_a_url_whose_signature_was_not_kept_is_bad_and_asks_nobody(server: Fault
 def test_a_payload_without_files_says_so(local: Workspace) -> None:
     report = local.preflight(TemplatePayload(job_type="tts", project_id="spring"))
     assert report.ok
-    assert repr(report) == "pre-flight: the payload names no files"
+    assert repr(report) == "sources checked: the payload names no files"
 
 
 def test_without_the_extra_what_needs_decoding_is_not_checked(
@@ -289,7 +289,7 @@ tfi.default_workspace().close()
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert lines[0] == "pre-flight: 1 warning"
+    assert lines[0] == "sources checked: 1 warning"
     assert "image_url type warn PNG, but its name ends as one of JPEG does" in lines
     assert lines.count('image_url face not checked needs pip install "tfi-notebook[local]"') == 1
     assert sum("not checked" in line for line in lines) == 5

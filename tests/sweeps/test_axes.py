@@ -143,7 +143,7 @@ def test_a_wrong_value_names_its_axis_its_row_and_the_reason_and_the_others_stay
     right, *wrong = sweep.points()
     assert right.fingerprint == good_payload(version=5, iteration_count=10).fingerprint
     version = "version: must be 4, 5 or 6 (the model versions), not 7"
-    count = "iteration_count: must be a whole number, not text"
+    count = "iteration_count: must be a whole number such as 20, not text"
     assert [point.problem for point in wrong] == [
         f"{count} (row 1)", f"{version} (row 2)", f"{version}; {count} (row 3)",
     ]  # fmt: skip

@@ -73,7 +73,7 @@ def test_a_wrong_value_leaves_the_numbers_of_its_axis_numbers(idle: Workspace) -
     run = run_of(
         idle,
         *((point, job(at, point)) for at, point in enumerate(points)),
-        ({"iteration_count": "x"}, "iteration_count: must be a whole number, not text"),
+        ({"iteration_count": "x"}, "iteration_count: must be a whole number such as 20, not text"),
         ({"iteration_count": 1000}, "iteration_count: must be between 1 and 100"),
     )
     column = run.results(scores=False)["iteration_count"]

@@ -94,6 +94,10 @@ class Page:
             assert self._changed.wait_for(lambda: self._found(wanted), 30), self.told[-3:]
             return self._found(wanted) or {}
 
+    def state(self) -> dict[str, Any]:
+        """Return the newest state that was told."""
+        return self.wait(lambda told: told["type"] == "state")
+
     def _found(self, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any] | None:
         return next((told for told, _ in reversed(self.told) if wanted(told)), None)
 
@@ -176,8 +180,13 @@ def test_a_field_that_there_is_not_is_refused_by_name(view: Form) -> None:
         ("image_url", "portrait.png", "must be an http or https URL"),
         ("project_id", "my project", "must be a UUID"),
         ("language", "german please", "must be a language tag"),
-        ("output_size", "large", "must be a whole number, not text"),
+        ("output_size", "large", "must be a whole number such as 20, not text"),
+        ("output_size", 1.5, "must be a whole number such as 20, not 1.5"),
         ("output_size", 5000, "must be between 64 and 2048, not 5000"),
+        ("iteration_count", 1e9, "must be between 1 and 100, not 1000000000"),
+        ("dynamic_scale", "half", "must be a number such as 1.5, not text"),
+        ("dynamic_scale", -1e-5, "must be between 0 and 3, not -0.00001"),
+        ("dynamic_scale", 1e300, "is far too large"),
         ("expand_ratio", float("nan"), "must be finite"),
     ],
 )
@@ -187,15 +196,27 @@ def test_a_wrong_entry_has_its_reason(view: Form, field: str, entry: Any, reason
     assert view.payload is None
     assert list(view.problems()) == [field]
     assert reason in view.problems()[field]
-    assert reason in page.told[-1][0]["problems"][field]
+    assert reason in page.state()["problems"][field]
     assert view.problem_titles() == [TalkingVideoPayload.model_fields[field].title]
     view.reset()
     assert view.problems() == {}
 
 
-def test_an_emptied_number_is_left_out_and_takes_its_default(view: Form) -> None:
-    view.fill({"iteration_count": ""})
-    assert "iteration_count" not in view.values()
+@pytest.mark.parametrize("nothing", ["", " ", None])
+def test_what_is_filled_with_nothing_shows_the_default_that_is_sent(
+    view: Form, nothing: str | None
+) -> None:
+    page = Page(view)
+    view.fill({"iteration_count": nothing, "language": nothing})
+    entered = page.state()["entered"]
+    assert (entered["iteration_count"], entered["language"]) == (10, "en")
+    assert view.payload is not None
+
+
+def test_a_box_that_is_empty_while_somebody_types_is_left_alone(view: Form) -> None:
+    page = Page(view)
+    page.enter(iteration_count="")
+    assert page.state()["entered"]["iteration_count"] == ""
     assert view.payload is not None
 
 
@@ -285,10 +306,60 @@ def test_an_upload_in_parts_becomes_the_url(view: Form) -> None:
     assert page.wait(lambda told: told["type"] == "state")["notes"]["image_url"] == ""
 
 
-def test_a_file_that_is_no_picture_is_said_beside_its_url(view: Form) -> None:
+@pytest.mark.parametrize(
+    ("field", "data", "told"),
+    [
+        ("image_url", b"no picture at all", "bad.bin: the file is none of PNG"),
+        ("image_url", PORTRAIT.read_bytes()[:9000], "bad.bin: the PNG file is damaged"),
+        ("image_url", b"", "bad.bin is empty"),
+        ("audio_url", b"no sound at all", "bad.bin: "),
+    ],
+    ids=["text", "cut short", "empty", "no sound"],
+)
+def test_a_file_that_cannot_be_read_keeps_the_form_from_being_sent(
+    view: Form, field: str, data: bytes, told: str
+) -> None:
+    page = Page(view)
+    page.upload(field, "bad.bin", data)
+    page.wait(lambda state: told in state.get("problems", {}).get(field, ""))
+    assert view.check() is None
+    assert view.problem_titles() == [TalkingVideoPayload.model_fields[field].title]
+    good = PORTRAIT if field == "image_url" else VOICE
+    page.upload(field, good.name, good.read_bytes())
+    page.wait(lambda state: "assets" in state.get("entered", {}).get(field, ""))
+    assert view.problems() == {}
+    assert view.check() is not None
+
+
+def test_a_file_that_cannot_be_read_is_not_handed_to_the_service(view: Form) -> None:
     page = Page(view)
     page.upload("image_url", "me.png", b"no picture at all")
-    page.wait(lambda told: "none of PNG" in told.get("problems", {}).get("image_url", ""))
+    page.wait(lambda state: state.get("problems", {}).get("image_url"))
+    assert not [told for told, _ in page.told if "assets" in json.dumps(told.get("entered", ""))]
+
+
+def test_a_templates_picture_that_cannot_be_read_keeps_it_from_being_sent(
+    live_view: Form,
+) -> None:
+    live_view.offer_mapping(template())
+    assert live_view.check() is not None, "a value may be left empty"
+    live_view.blame("values.avatar", "there is no face")
+    assert live_view.check() is None, "but not one that was tried"
+    live_view.enter({"values.avatar": GOOD["image_url"]})
+    assert live_view.check() is not None
+
+
+def test_a_preview_that_comes_is_announced_and_one_that_does_not_has_its_reason(
+    view: Form,
+) -> None:
+    page = Page(view)
+    page.wait(lambda told: told.get("kind") == "picture")
+    said = [told.get("blank", "") for told, _ in page.told if told.get("field") == "image_url"]
+    assert said == ["drawing the preview …", ""]
+    view.fill({"image_url": "https://cdn.example.com/typed.png"})
+    assert page.told[-1][0]["blank"] == "no preview: a typed address is not fetched"
+    view.enter({"image_url": ""})
+    assert page.told[-1][0]["blank"] == "no preview: nothing is entered"
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_comes(local: Workspace) -> None:
@@ -299,7 +370,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_comes(local: Workspace) -
     page.upload("image_url", "big.png", b"x" * 1001)
     assert "larger than 1" in view.problems()["image_url"]
     assert errors[0].field == "image_url"
-    assert view.values()["image_url"].endswith("portrait.png")
+    assert view.payload is None, "another picture than the one that was meant"
     view.close()
 
 

@@ -78,7 +78,8 @@ def finder(tmp_path: Path) -> Iterator[Finder]:
         ("", [3, 2, 1]), ("JOB-A", [1]), ("of it", [2, 1]), ("failed", [2]), (PROJECT, [3]),
         ("100%", [1]), ("a_b", [3]), ("a%b", []), ("a-b", []), ("\\", []),
         ("'; DROP TABLE jobs; --", []),
-        ("api.example", [3, 2, 1]),
+        ("api.example", [3, 2, 1]), ("image.png", [3, 2, 1]),
+        ("[", []), ("image_url", []), ("true", []),  # how a payload is written, not what it says
     ],
 )  # fmt: skip
 def test_a_text_is_found_wherever_it_stands(finder: Finder, text: str, numbers: list[int]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import groupby
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,24 @@ def test_what_moves_is_rendered_once_it_rests_and_the_newest_wins(local: Workspa
     assert part.clip is last
     part.on = True
     wait_for(part, lambda state: "iteration_count 11" in state["note"])
+
+
+@pytest.mark.render
+def test_in_place_of_the_first_clip_stands_whether_one_comes(local: Workspace) -> None:
+    part = InstantPreview(local)
+    said: list[str] = []
+    part.observe(lambda change: said.append(change["new"]["blank"]), "state")
+    part.show(None)
+    part.show(local.build_payload(image_url="https://cdn.example.com/typed.png"))
+    wait_for(part, lambda state: "nothing is fetched unasked" in state["problem"])
+    wait_for(part, lambda state: state["blank"] == "no preview")
+    part.show(local.build_payload(iteration_count=1))
+    wait_for(part, lambda state: state["busy"] and not state["problem"])
+    wait_for(part, lambda state: state["note"] and not state["busy"])
+    coming = "drawing the preview …"
+    assert [text for text, _ in groupby(said)] == [
+        "no preview: a field of the form needs a look", coming, "no preview", coming,
+    ]  # fmt: skip
 
 
 @pytest.mark.render

@@ -16,6 +16,7 @@ from tests.helpers.payloads import GOOD
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display.saved import WIDGET_VIEW
 from tfi_notebook.media.video import video_info
+from tfi_notebook.widgets.job_rows import PAGE_ROWS
 from tfi_notebook.widgets.panel import Panel, panel
 
 if TYPE_CHECKING:
@@ -147,25 +148,43 @@ def test_a_wrong_field_disables_submit_and_names_itself(local_panel: Panel) -> N
     assert buttons(local_panel)["Submit"]
 
 
-def test_a_panel_opens_with_few_messages(local: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[tuple[str, int]] = []
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """What widgets send from now on, and how long it is in bytes."""
+    messages: list[tuple[str, int]] = []
     begun, told = ipywidgets.Widget.open, ipywidgets.Widget._send
 
     def opened(self: Any) -> None:
-        sent.append((f"open {type(self).__name__}", len(json.dumps(self.get_state(), default=str))))
+        state = json.dumps(self.get_state(), default=str)
+        messages.append((f"open {type(self).__name__}", len(state)))
         begun(self)
 
     def updated(self: Any, message: Any, buffers: Any = None) -> None:
         if self.comm is not None:  # before that nothing leaves the kernel
             weight = sum(len(memoryview(part)) for part in buffers or ())
-            sent.append((f"update {type(self).__name__}", len(json.dumps(message)) + weight))
+            messages.append((f"update {type(self).__name__}", len(json.dumps(message)) + weight))
         told(self, message, buffers)
 
     monkeypatch.setattr(ipywidgets.Widget, "open", opened)
     monkeypatch.setattr(ipywidgets.Widget, "_send", updated)
+    return messages
+
+
+def test_a_panel_opens_with_few_messages(local: Workspace, sent: list[tuple[str, int]]) -> None:
     view = panel(local)
     settle(view)
     view.close()
+    assert 10 < len(sent) <= OPENING_MESSAGES_MAX, sent
+    assert 10_000 < sum(size for _, size in sent) <= OPENING_BYTES_MAX, sent
+
+
+def test_so_does_one_over_a_full_page_of_jobs(live: Workspace, sent: list[tuple[str, int]]) -> None:
+    for count in range(1, PAGE_ROWS + 2):
+        live.submit(GOOD | {"iteration_count": count})
+    with closing(panel(live)) as view:
+        assert view.board is not None
+        view.board._received(None, {"type": "open"}, [])  # as a page does that has drawn it
+        settle(view)
     assert 10 < len(sent) <= OPENING_MESSAGES_MAX, sent
     assert 20_000 < sum(size for _, size in sent) <= OPENING_BYTES_MAX, sent
 
@@ -231,7 +250,7 @@ def test_the_live_api_is_asked_for_only_after_a_yes(live_panel: Panel, api: Scri
     press(live_panel, "Submit")
     assert api.bodies == []
     assert "Submit to the live API?" in state(live_panel)["question"]
-    assert "pre-flight" in state(live_panel)["report"]
+    assert "sources checked" in state(live_panel)["report"]
     press(live_panel, "No")
     assert api.bodies == []
     assert state(live_panel)["question"] == ""

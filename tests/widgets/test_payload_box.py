@@ -14,7 +14,7 @@ from tfi_notebook.contract.pasted import read_back
 from tfi_notebook.errors import PayloadError
 from tfi_notebook.keys import ApiKey
 from tfi_notebook.settings import LOCAL_BASE_URL
-from tfi_notebook.widgets.front import css, esm
+from tfi_notebook.widgets.front import css, module
 from tfi_notebook.widgets.payload_box import PayloadBox
 
 SECRET = "0af1d3-signature"
@@ -54,6 +54,13 @@ def test_it_shows_a_payload_in_three_ways(box: PayloadBox) -> None:
     assert box.curl_text == as_curl(payload, API)
     assert not box.is_cut
     assert repr(box) == box.json_text
+
+
+@pytest.mark.parametrize("text", ['{"verson": 5}', '{"version": 5, "version": 6}'])
+def test_what_is_wrong_with_a_paste_sends_nobody_to_a_python_prompt(page: Page, text: str) -> None:
+    problem = page.ask(type="paste", text=text)["problem"]
+    assert problem.startswith(("verson: is not a field", "version: is given twice"))
+    assert "help(" not in problem
 
 
 def test_it_shows_what_is_not_right_yet(box: PayloadBox) -> None:
@@ -169,7 +176,7 @@ def test_the_saved_form_is_static_and_escaped(box: PayloadBox) -> None:
 
 
 def test_what_the_page_loads_is_small() -> None:
-    own = esm("payload_box.js") + css("payload_box.css").removeprefix(css())
+    own = module("payload_box.js") + css("payload_box.css").removeprefix(css())
     assert len(own) <= 7_000
     assert "import " not in own
     assert "innerHTML" not in own

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 import operator
 import re
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -58,7 +60,7 @@ def whole(value: Any) -> int:  # noqa: ANN401 - a validator takes whatever the u
     except TypeError:
         index = None  # an array of several, a text, a fraction
     if index is None or isinstance(number, bool):
-        raise ValueError(f"must be a whole number, not {shown(number)}")
+        raise ValueError(f"must be a whole number such as 20, not {shown(number)}")
     if abs(index) > WHOLE_MAX:
         raise ValueError("is far too large")
     return index
@@ -84,9 +86,11 @@ def _real(value: Any) -> float:  # noqa: ANN401 - a validator takes whatever the
     except OverflowError:
         real = math.inf
     if real is None or isinstance(number, (bool, str, bytes)):
-        raise ValueError(f"must be a number, not {shown(number)}")
+        raise ValueError(f"must be a number such as 1.5, not {shown(number)}")
     if not math.isfinite(real):
         raise ValueError("must be finite: NaN and infinity mean nothing to a renderer")
+    if abs(real) > WHOLE_MAX:
+        raise ValueError("is far too large")
     return real
 
 
@@ -191,15 +195,30 @@ def _within(low: float, high: float) -> AfterValidator:
 
     def check(value: float) -> float:
         if not low <= value <= high:
-            raise ValueError(f"must be between {low:g} and {high:g}, not {value:g}")
+            raise ValueError(f"must be between {low:g} and {high:g}, not {shown(value)}")
         return value
 
     return AfterValidator(check)
 
 
 def shown(value: object) -> str:
-    """Name a value's type for a message, without the value."""
-    return "text" if isinstance(value, str) else type(value).__name__
+    """Say in a message what was given: a number as people write it, of all else the kind.
+
+    Example:
+        >>> shown(1e9), shown(-1e-05), shown(10**5000), shown("secret"), shown([1])
+        ('1000000000', '-0.00001', 'a number', 'text', 'a list')
+    """
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, (int, float)) and abs(value) <= WHOLE_MAX:
+        return f"{Decimal(repr(value)):f}".removesuffix(".0")
+    known = next((words for kinds, words in _KINDS.items() if isinstance(value, kinds)), "")
+    return known or type(value).__name__
+
+
+_KINDS: dict[Any, str] = {
+    str: "text", (int, float): "a number", (list, tuple): "a list", Mapping: "an object",
+}  # fmt: skip
 
 
 def _between(low: float, high: float, step: float) -> dict[str, Any]:

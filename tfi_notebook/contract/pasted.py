@@ -130,10 +130,11 @@ def _call(text: str) -> dict[str, Any]:
     if tree is None:
         raise _refused("is neither JSON nor a cURL command, and no Python that can be read")
     calls = [node for node in ast.walk(tree) if _called(node) in _MODELS]
-    if len(calls) != 1 or not isinstance(calls[0], ast.Call):
-        found = "no call" if not calls else "more than one call"
-        raise _refused(f"holds {found} of build_payload or build_template_payload")
+    if not calls:
+        raise _refused("is neither JSON nor a cURL command, and no Python that builds a payload")
     call = calls[0]
+    if len(calls) > 1 or not isinstance(call, ast.Call):
+        raise _refused("holds more than one payload: paste one of them")
     if call.args:
         raise _refused("the call has an argument without a name: each field is a keyword")
     given = _without_twins(list(_keywords(call.keywords)))

@@ -283,7 +283,8 @@ def _facts(snapshot: JobSnapshot, now: float) -> str:
     version, iterations, edge = words.parameters(snapshot)
     elapsed = words.duration(snapshot.elapsed_s(now))
     verb = "took" if snapshot.status.is_final else "for"
-    return f"version {version} · {iterations} iterations · {edge} px · {verb} {elapsed}"
+    steps = words.counted(iterations, "iteration")
+    return f"version {version} · {steps} · {edge} px · {verb} {elapsed}"
 
 
 def _numbers(parts: Iterable[str]) -> str:

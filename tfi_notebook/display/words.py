@@ -172,9 +172,19 @@ def counters(rows: Sequence[JobSnapshot]) -> str:
     """
     if not rows:
         return "no jobs yet"
-    counted = Counter(row.status for row in rows)
-    words = [f"{counted[status]} {status}" for status in JobStatus if counted[status]]
-    return f"{len(rows):,} {'job' if len(rows) == 1 else 'jobs'}: {', '.join(words)}"
+    numbers = Counter(row.status for row in rows)
+    words = [f"{numbers[status]} {status}" for status in JobStatus if numbers[status]]
+    return f"{counted(f'{len(rows):,}', 'job')}: {', '.join(words)}"
+
+
+def counted(number: str, noun: str) -> str:
+    """Return a number with what it counts.
+
+    Example:
+        >>> counted("1", "iteration"), counted("20", "iteration")
+        ('1 iteration', '20 iterations')
+    """
+    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
 
 
 def job_text(snapshot: JobSnapshot, now: float) -> str:
@@ -189,7 +199,7 @@ def job_text(snapshot: JobSnapshot, now: float) -> str:
     line = (
         f"{place}job {readable(snapshot.job_id or NOTHING, 128)}: {status_word(snapshot)}"
         f" after {duration(snapshot.elapsed_s(now))}"
-        f" (version {version}, {iterations} iterations, {edge} px)"
+        f" (version {version}, {counted(iterations, 'iteration')}, {edge} px)"
     )
     said = "; ".join(filter(None, (remark(snapshot, now), outlook(snapshot, now))))
     return f"{line}: {said}" if said else line

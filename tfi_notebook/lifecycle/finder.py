@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
     from tfi_notebook.contract.snapshot import JobSnapshot
 
-_SEARCHED = ("job_id", "key", "message", "status", "service", "body")
+_SEARCHED = ("job_id", "key", "message", "status", "service")
+_IN_PAYLOAD = (
+    # the whole text first, which is quick, and then its values: nobody looks for its brackets
+    "body LIKE ?1 ESCAPE '\\' AND EXISTS (SELECT 1 FROM json_tree(body)"
+    " WHERE type IN ('text', 'integer', 'real') AND atom LIKE ?1 ESCAPE '\\')"
+)
 
 
 class Finder:
@@ -45,7 +50,8 @@ class Finder:
         """Return some of the rows that match.
 
         Args:
-            text: what id, message, status, service or payload hold; letters of either case.
+            text: what id, message, status, service or a value of the payload hold; letters of
+                either case.
             status: only this one; empty for all.
             offset: leave out so many.
             limit: this many at most.
@@ -86,7 +92,8 @@ class Finder:
 def _condition(text: str, status: str) -> tuple[str, list[str]]:
     parts, values = [], []
     if text:
-        parts.append("(" + " OR ".join(f"{name} LIKE ?1 ESCAPE '\\'" for name in _SEARCHED) + ")")
+        wanted = [*(f"{name} LIKE ?1 ESCAPE '\\'" for name in _SEARCHED), _IN_PAYLOAD]
+        parts.append(f"({' OR '.join(wanted)})")
         values.append(f"%{_literal(text)}%")
     if status:
         parts.append("status = ?")

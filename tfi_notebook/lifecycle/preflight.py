@@ -1,4 +1,4 @@
-"""Pre-flight: what becomes of a payload's URLs is looked at before anything is paid for.
+"""Check sources: what becomes of a payload's URLs is looked at before anything is paid for.
 
 A submit to the live API says nothing about the files: a job with a broken link or a silent sound
 fails later, or costs credits for a video of nothing. So each file is fetched by the rules of the
@@ -86,8 +86,8 @@ class Preflight:
         counts = [(len(self.problems()), "problem"), (len(self.warnings()), "warning")]
         told = [f"{n} {word}{'s' * (n > 1)}" for n, word in counts if n]
         if not self.checks:
-            return "pre-flight: the payload names no files"
-        return f"pre-flight: {', '.join(told) or 'no problems'}"
+            return "sources checked: the payload names no files"
+        return f"sources checked: {', '.join(told) or 'no problems'}"
 
 
 @dataclass(frozen=True, slots=True)

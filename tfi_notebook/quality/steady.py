@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from tfi_notebook.quality.lips import Moments
     from tfi_notebook.quality.look import Look
 
-_FROZEN: Final = 0.02  # grey levels of mean change; encoding alone leaves less in a repeated frame
+_FROZEN: Final = 0.05
+"""Grey levels of mean change: in repeated frames encoding leaves up to 0.036, and the least that
+a mouth alone changes while it speaks is 0.096 (256 px)."""
+
 _EYES_APART_PX: Final = 64.0
 """Between the outer eye corners of a face that fills half of a picture of 256 px."""
 

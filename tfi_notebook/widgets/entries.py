@@ -54,6 +54,7 @@ class Entries:
         self.fields = described(model)
         self._flat_names = [field["name"] for field in self.fields]
         defaults = {f["name"]: f["default"] for f in self.fields if "default" in f}
+        self._defaults = defaults
         self._first = defaults | {name: _kept(value) for name, value in first.items()}
         self._entered: dict[str, Any] = dict(self._first)
         self._aside: dict[str, Any] = {}
@@ -74,6 +75,8 @@ class Entries:
     def fill(self, values: Mapping[str, Any]) -> None:
         """Take the fields of a payload of either form; those that are not named stay.
 
+        Nothing, where there is a default, means the default: it is what would be sent.
+
         Raises:
             ArgumentError: naming a field that there is not.
         """
@@ -85,7 +88,8 @@ class Entries:
             if name not in known:
                 raise ArgumentError("is not a field" + did_you_mean(name, dict.fromkeys(known)),
                                     field=name)  # fmt: skip
-        self.take(values)
+        nothing = {name for name, value in values.items() if _is_nothing(value)}
+        self.take({**values, **{n: self._defaults[n] for n in nothing & self._defaults.keys()}})
 
     def reset(self) -> None:
         """Go back to the first entries, and forget those of the template."""
@@ -162,8 +166,13 @@ class Entries:
     # -- within ----------------------------------------------------------------------------
 
     def _missing(self) -> list[str]:
-        """Return the controls of a template's values that are empty and must not be."""
-        asked = [name for name in self.names() if name.startswith(VALUE)] if self._needs_all else []
+        """Return the controls of a template's values that are empty and must not be.
+
+        A file that was tried and is of no use is one that nobody means to leave out.
+        """
+        values = [field for field in self.fields if field["name"].startswith(VALUE)]
+        tried = {field["name"] for field in values if field["kind"] == "url"} & self.blamed.keys()
+        asked = [f["name"] for f in values if self._needs_all or f["name"] in tried]
         return [name for name in asked if self._entered.get(name) in (None, "")]
 
     def _value(self, name: str) -> Any:  # noqa: ANN401 - as many types as fields
@@ -210,6 +219,10 @@ class Entries:
             return "project_id"
         within = [name for name in self.names() if field == name or field.startswith(f"{name}.")]
         return max(within, key=len, default=field)
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _kept(value: Any) -> Any:  # noqa: ANN401 - as many types as fields

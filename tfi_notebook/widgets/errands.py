@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from tfi_notebook.errors import MissingExtraError, SourceError, TfiError
+from tfi_notebook.display import words
+from tfi_notebook.errors import (
+    MissingExtraError,
+    NotAPictureError,
+    NotAudioError,
+    SourceError,
+    TfiError,
+)
+from tfi_notebook.widgets.sources import look
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -14,6 +23,7 @@ if TYPE_CHECKING:
     from tfi_notebook.widgets.form import Form
     from tfi_notebook.widgets.form_page import Page
     from tfi_notebook.widgets.previews import Previews
+    from tfi_notebook.widgets.sources import Picture, Sound
     from tfi_notebook.widgets.uploads import Upload
 
 
@@ -33,8 +43,9 @@ class Errands:
         self._pending: set[Future[None]] = set()
 
     def upload(self, upload: Upload) -> None:
-        """Hand a file to the service and enter its URL."""
-        self._start(self._upload(upload), upload.field)
+        """Hand a file to the service and enter its URL; not one that is known to be of no use."""
+        _, media = self._page.urls()[upload.field]
+        self._start(self._upload(upload, media), upload.field)
 
     def look(self) -> None:
         """Look at files that are here and new; at samples only once there is a page."""
@@ -70,26 +81,42 @@ class Errands:
             error.field = field
             self._form.failed(error)
 
-    async def _upload(self, upload: Upload) -> None:
+    async def _upload(self, upload: Upload, media: str) -> None:
         data = bytes(upload.data)
         try:
+            found = await self._looked_at(upload, media, data)
             url = await self._workspace.asset_async(data, upload.file_name)
         except TfiError:
             self._form.enter({upload.field: ""})  # what stood there is not what was meant
             raise
         finally:
             self._form.note(upload.field, "")
-        self._previews.remember(url, upload.file_name, data)
+        self._previews.remember(url, upload.file_name, data, found)
         self._form.enter({upload.field: url})
+
+    async def _looked_at(self, upload: Upload, media: str, data: bytes) -> Picture | Sound | None:
+        """Look at an upload; None where that is not possible, or too much for this machine only.
+
+        Raises:
+            SourceError: nobody can use it, or the local service cannot.
+        """
+        try:
+            return await asyncio.to_thread(look, media, upload.file_name, data)
+        except MissingExtraError:
+            return None
+        except SourceError as error:
+            is_hopeless = isinstance(error, (NotAPictureError, NotAudioError))
+            if is_hopeless or self._workspace.settings.local:
+                error.message = f"{words.readable(upload.file_name, 60)}: {error.message}"
+                raise
+            return None
 
     async def _look(self, field: str, url: str, media: str) -> None:
         try:
             await self._previews.look(url, media)
-        except MissingExtraError:
-            self._form.note(field, "no preview: its packages are not installed")
         except SourceError as error:
             self._form.blame(field, error.message)
-        else:
+        finally:
             self._form.show()
 
     async def _load_projects(self) -> None:

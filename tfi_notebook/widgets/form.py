@@ -22,7 +22,7 @@ from tfi_notebook.widgets.form_page import Page
 from tfi_notebook.widgets.form_requests import Requests
 from tfi_notebook.widgets.front import css, esm
 from tfi_notebook.widgets.opening import opened
-from tfi_notebook.widgets.part import Part
+from tfi_notebook.widgets.part import Part, hint_in_words
 from tfi_notebook.widgets.previews import Previews
 
 if TYPE_CHECKING:
@@ -217,6 +217,7 @@ class Form(Part):
         if url:
             self._previews.remember(url, file_name, data)
             self._errands.look()
+            self.show()
 
     def on_change(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Call `callback()` after each change of what is entered; return what ends that."""
@@ -269,8 +270,9 @@ class Form(Part):
 
     def _show_error(self, error: TfiError) -> None:
         """Show an error beside its control; one that is about none, beside the first."""
-        hint = f" ({error.hint})" if error.hint else ""
-        self.blame(error.field or self._entries.names()[0], f"{error.message}{hint}")
+        hint = hint_in_words(error)
+        told = f"{error.message} ({hint})" if hint else error.message
+        self.blame(error.field or self._entries.names()[0], told)
 
     def _ask(self, mapping: MappingFields | None) -> None:
         """Ask for the fields of form B or A; the page draws them anew where they are others."""
@@ -280,8 +282,8 @@ class Form(Part):
 
     def _changed(self) -> None:
         """Show what follows from a change, and tell who listens."""
-        self.show()
         self._errands.look()
+        self.show()
         for callback in tuple(self._listeners):
             try:
                 callback()

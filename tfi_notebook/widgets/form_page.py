@@ -44,7 +44,7 @@ class Page:
     ) -> None:
         self._send, self._entries, self._previews = send, entries, previews
         self._settings = settings
-        self._shown: dict[str, Picture | Sound | None] = {}
+        self._shown: dict[str, Picture | Sound | str] = {}
         self._told: dict[str, Any] = {}
         self.is_open = False
         self.notes: dict[str, str] = {}
@@ -123,12 +123,12 @@ class Page:
 
     def _show_previews(self) -> None:
         known = self.sources()
-        for name in self.urls():
-            item = known.get(name)
-            if self._shown.get(name) is item:
+        for name, (url, _) in self.urls().items():
+            item = known.get(name) or self._previews.blank(url)
+            if self._shown.get(name) == item:
                 continue
             self._shown[name] = item
-            facts = {"kind": ""} if item is None else item.facts()
+            facts = {"kind": "", "blank": item} if isinstance(item, str) else item.facts()
             jpeg = [item.jpeg] if isinstance(item, Picture) else []
             self._send({"type": "preview", "field": name} | facts, jpeg)
 

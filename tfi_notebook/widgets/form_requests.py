@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tfi_notebook.display import words
-from tfi_notebook.errors import TfiError
+from tfi_notebook.errors import SourceError, TfiError
 from tfi_notebook.widgets.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Requests:
 
     def _open(self) -> None:
         self._page.is_open = True
-        self._form.show_all()
         self._errands.look()
+        self._form.show_all()
 
     def _entered(self, told: dict[str, Any]) -> None:
         self._page.seen = (str(told["view"]), int(told["count"]))
@@ -100,7 +100,11 @@ class Requests:
             self._form.load_template()
 
     def _upload(self, told: dict[str, Any]) -> None:
-        upload = self._uploads.begin(told)
+        try:
+            upload = self._uploads.begin(told)
+        except SourceError:
+            self._form.enter({told["field"]: ""})  # what stood there is not what was meant
+            raise
         self._form.note(upload.field, f"uploading {words.readable(upload.file_name, 60)} …")
 
     def _part(self, told: dict[str, Any], data: memoryview) -> None:

@@ -11,7 +11,7 @@ import traitlets
 from tfi_notebook.display import html, words
 from tfi_notebook.settings import LOCAL_BASE_URL
 from tfi_notebook.widgets.front import css, esm
-from tfi_notebook.widgets.part import Part
+from tfi_notebook.widgets.part import Part, in_words
 
 if TYPE_CHECKING:
     from tfi_notebook.contract.model import Payload
@@ -22,7 +22,8 @@ SECONDS: Final = 2.0
 EDGE_PX: Final = 256
 DEBOUNCE_S: Final = 0.15
 """A control that has not moved for this long has settled."""
-_REST: Final = {"busy": False, "note": "", "problem": ""}
+_COMES: Final = "drawing the preview …"
+_REST: Final = {"busy": False, "note": "", "problem": "", "blank": _COMES}
 
 
 class InstantPreview(Part):
@@ -31,7 +32,7 @@ class InstantPreview(Part):
     One clip is rendered at a time; meanwhile only the newest payload waits. It enters neither
     queue nor ledger, and it is `tfi.preview`, so it is never TFI's model. What `tfi.preview` would
     fetch from elsewhere is not fetched here before somebody has asked for that: `trust` tells of
-    addresses that were looked at in a pre-flight.
+    addresses whose files were looked at.
 
     Args:
         workspace: the connection.
@@ -40,7 +41,8 @@ class InstantPreview(Part):
 
     Attributes:
         on: the switch.
-        state: what is shown: `busy`, a `note` on the clip, and a `problem`.
+        state: what is shown: `busy`, a `note` on the clip, a `problem`, and what stands in the
+            place of the first clip: `blank`.
         clip: the clip on display, or None.
     """
 
@@ -107,6 +109,7 @@ class InstantPreview(Part):
         """Start the one coroutine that renders, unless it is at work already."""
         if not self._at_work and self._has_work():
             self._at_work = self._in_background(self._work()) is not None
+        self._tell()
 
     def _has_work(self) -> bool:
         return self.on and self._wanted is not None and self._wanted != self._taken
@@ -128,9 +131,10 @@ class InstantPreview(Part):
 
     def _take(self) -> Payload | None:
         self._at_work = self._has_work()
-        self._tell(busy=self._at_work)
         if not self._at_work:
+            self._tell(busy=False)
             return None
+        self._tell(busy=True, problem="")  # what was wrong was wrong with another payload
         self._taken = self._wanted
         return self._wanted
 
@@ -156,7 +160,14 @@ class InstantPreview(Part):
 
     def _tell(self, **parts: Any) -> None:  # noqa: ANN401 - the parts of the state
         with self._lock:
-            self.state = self.state | parts
+            told = self.state | parts
+            self.state = told | {"blank": self._blank(told["problem"])}
+
+    def _blank(self, problem: object) -> str:
+        """Say whether a first clip comes."""
+        if self._at_work or self.clip is not None:
+            return _COMES
+        return "no preview" if problem else "no preview: a field of the form needs a look"
 
     def _send_clip(self) -> None:
         with self._lock:
@@ -164,9 +175,7 @@ class InstantPreview(Part):
                 self.send({"type": "clip"}, [self.clip.data])
 
     def _fail(self, error: TfiError) -> None:
-        where = f"{error.field}: " if error.field else ""
-        advice = f" → {error.hint}" if error.hint else ""
-        self._tell(problem=words.readable(f"{where}{error.message}{advice}"))
+        self._tell(problem=words.readable(in_words(error)))
 
     def _words(self) -> str:
         told = self.state["problem"] or self.state["note"] or "nothing shown yet"

@@ -16,7 +16,7 @@ from tfi_notebook.widgets.front import css
 from tfi_notebook.widgets.instant_preview import InstantPreview
 from tfi_notebook.widgets.look import close_all
 from tfi_notebook.widgets.opening import badge_html, badge_words, opened
-from tfi_notebook.widgets.part import Background, plain_layout
+from tfi_notebook.widgets.part import Background, hint_in_words, plain_layout
 from tfi_notebook.widgets.payload_box import PayloadBox
 from tfi_notebook.widgets.result import Result
 from tfi_notebook.widgets.sending import Sending
@@ -278,7 +278,7 @@ class Panel(Background, ipywidgets.VBox):  # type: ignore[misc] # ipywidgets pub
     def _say(self, error: TfiError) -> None:
         with self._guard:
             self.error = f"{error.field}: {error.message}" if error.field else error.message
-            self.error_line.value = html.error_line(self.error, error.hint)
+            self.error_line.value = html.error_line(self.error, hint_in_words(error))
 
     def _forgive(self) -> None:
         with self._guard:

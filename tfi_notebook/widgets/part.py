@@ -52,6 +52,18 @@ class Background:
             self._fail(TfiError(redact(f"{type(error).__name__}: {error}"), hint="see the log"))
 
 
+def hint_in_words(error: TfiError) -> str:
+    """Return an error's hint for who looks at a form: `help(...)` is for a Python prompt."""
+    return "" if error.hint.startswith("help(") else error.hint
+
+
+def in_words(error: TfiError) -> str:
+    """Return field, message and hint of an error as one line for a form."""
+    hint = hint_in_words(error)
+    where = f"{error.field}: " if error.field else ""
+    return f"{where}{error.message} → {hint}" if hint else where + error.message
+
+
 _plain: list[Layout] = []
 
 

@@ -17,7 +17,7 @@ from tfi_notebook.http import redact
 from tfi_notebook.keys import mask
 from tfi_notebook.settings import LIVE_BASE_URL, LOCAL_BASE_URL
 from tfi_notebook.widgets.front import css, esm
-from tfi_notebook.widgets.part import Drawn
+from tfi_notebook.widgets.part import Drawn, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,7 +135,7 @@ class PayloadBox(Drawn):
                 for take in self._takers:
                     take(fields)
         except TfiError as error:
-            return redact(error)
+            return redact(in_words(error))
         except Exception as error:  # noqa: BLE001 - the last guard of a callback
             _log.exception("what was pasted could not be loaded")
             return redact(f"{type(error).__name__}: {error}; see the log")

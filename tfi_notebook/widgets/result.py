@@ -17,7 +17,7 @@ from tfi_notebook.lifecycle.files import frames_per_s, is_whole_mp4, still
 from tfi_notebook.lifecycle.finished import report_of
 from tfi_notebook.lifecycle.job import Job
 from tfi_notebook.lifecycle.judged import kept_scores_of
-from tfi_notebook.widgets.front import css, esm
+from tfi_notebook.widgets.front import css, esm, module
 from tfi_notebook.widgets.part import Part
 from tfi_notebook.widgets.result_words import difference, report_table, score_table
 
@@ -192,8 +192,8 @@ class Result(Part):
         other = self._earlier.get(key)
         if other is None or other.path is None:
             return
-        module = clock_script() + esm("result_pair.js")
-        told = {"type": "other", "key": key, "module": module}
+        text = clock_script() + module("result_pair.js")
+        told = {"type": "other", "key": key, "module": text}
         if await asyncio.to_thread(self._fits, other.path):
             self._hand(turn, told, await asyncio.to_thread(other.path.read_bytes))
         else:

@@ -1,7 +1,7 @@
 """What is seen and heard of a picture or a sound in the form: measured here, drawn in the browser.
 
 Only bytes that are here already are looked at: an upload, a sample of the package, or what a
-pre-flight has fetched. A URL that somebody typed is never fetched by the form.
+person has had fetched to be checked. A URL that somebody typed is never fetched by the form.
 """
 
 from __future__ import annotations

@@ -131,11 +131,18 @@ def _wide(face: FaceFrame) -> F64:
 
 
 def _round(face: FaceFrame) -> F64:
-    """Draw the corners in, level a smile, thicken the lips: the mouth of "oo"."""
+    """Draw the corners in, level a smile, pucker the lips: the mouth of "oo".
+
+    Puckered lips thicken to both sides. Without the inner side a narrowed mouth shows a taller
+    hole than the same opening of a wide one, and is read as an open mouth.
+    """
     move = _nothing(face)
     _spread_lips(move, face, -0.14)
     _level_smile(move, face, 0.45)
     window = _lip_window()[:, None] * face.down
+    upper_px, lower_px = _lip_heights(face)
+    move[list(lm.INNER_UPPER_LIP)] += min(0.015 * face.unit_px, 0.12 * upper_px) * window
+    move[list(lm.INNER_LOWER_LIP)] -= min(0.03 * face.unit_px, 0.16 * lower_px) * window
     move[list(lm.OUTER_UPPER_LIP)] -= 0.035 * face.unit_px * window
     move[list(lm.OUTER_LOWER_LIP)] += 0.03 * face.unit_px * window
     _take_cheeks_along(move, face, np.eye(2))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FPS: Final = 25
 VELOCITY_WEIGHT: Final = 0.1  # a
 ACCELERATION_WEIGHT: Final = 0.1  # b; both: as smooth as the tracks of known phones are
-OPENING_GAIN: Final = 1.2  # gives back what the net's caution and the smoothing take
+OPENING_GAIN: Final = 1.1  # gives back what the net's caution and the smoothing take
 MOUTH_SCALE_MAX: Final = 1.3  # beyond that the skin at the corners would fold
 
 LEAD_S: Final = 0.01

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import re
+import base64
+import gzip
 from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-# a sixth of what every panel would send; so no text of these files may go over several lines
-_ONLY_READ = re.compile(r"^\s*//.*\n|^\s+", re.MULTILINE)
+_UNPACKED = """\
+const bytes = Uint8Array.from(atob("{packed}"), (sign) => sign.charCodeAt(0));
+const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+const text = await new Response(stream).text();
+const url = URL.createObjectURL(new Blob([text], {{ type: "text/javascript" }}));
+export default (await import(url)).default;
+"""
 
 
 @cache
 def esm(*names: str) -> str:
-    """Join files of this folder to the text of one ES module; the last one has the export.
+    """Join files of this folder to one ES module, packed: its default export is the last one's.
+
+    Every panel sends its modules anew, through a websocket that does not compress: packed they
+    are less than half as long.
 
     Args:
         names: file names, in the order in which they build on each other.
@@ -22,6 +31,12 @@ def esm(*names: str) -> str:
         >>> "export default" in esm("actions.js")
         True
     """
+    packed = gzip.compress(module(*names).encode(), mtime=0)
+    return _UNPACKED.format(packed=base64.b64encode(packed).decode())
+
+
+def module(*names: str) -> str:
+    """Join files of this folder to the readable text of one ES module."""
     return _joined(names)
 
 
@@ -35,5 +50,4 @@ def css(*names: str) -> str:
 
 
 def _joined(names: tuple[str, ...]) -> str:
-    text = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
-    return _ONLY_READ.sub("", text)
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)

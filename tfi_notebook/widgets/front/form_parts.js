@@ -15,6 +15,11 @@ function put(node, given, ...kids) {
 
 const el = (tag, given = {}, ...kids) => put(document.createElement(tag), given, ...kids);
 
+// What is left empty shows what will be sent for it.
+function settle(input, field) {
+  if ("default" in field && !input.value.trim()) input.value = field.default;
+}
+
 const button = (text, click, given = {}) => el("button", { type: "button", text, click, ...given });
 
 function textControl(field, id, told) {
@@ -23,7 +28,7 @@ function textControl(field, id, told) {
     id, rows: lines && 2, autocomplete: "off", spellcheck: "false",
     placeholder: { url: "https://…", uuid: "UUID, or a project's name" }[field.kind] ?? field.default,
     input: () => told(input.value),
-    change: () => told(input.value, true),
+    change: () => { settle(input, field); told(input.value, true); },
   });
   const control = { input, nodes: [input], get: () => input.value };
   control.set = (value) => { input.value = value; };
@@ -48,7 +53,7 @@ function numberControl(field, id, told) {
   const input = el("input", {
     id, class: "tfi-number", inputmode: "decimal", autocomplete: "off", placeholder: field.default,
     input: () => { follow(); told(read()); },
-    change: () => told(read(), true),
+    change: () => { settle(input, field); follow(); told(read(), true); },
   });
   const control = { input, nodes: [input], get: read };
   let follow = () => {};

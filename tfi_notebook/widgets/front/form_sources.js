@@ -95,8 +95,8 @@ function sourceParts(field, spec, act, upload) {
     const [data] = buffers;
     parts.view = { picture: () => pictureView(field, facts, new Blob([data], { type: "image/jpeg" })),
       sound: () => soundView(field, facts, () => act("play")) }[facts.kind]?.() ?? null;
-    const none = spec.takes_files ? "no preview" : "";
-    box.replaceChildren(...(parts.view?.nodes ?? [el("p", { class: "tfi-muted", text: none })]));
+    const blank = (spec.takes_files && facts.blank) || "";
+    box.replaceChildren(...(parts.view?.nodes ?? [el("p", { class: "tfi-muted", text: blank })]));
   };
   parts.show({});
   return parts;

@@ -8,6 +8,7 @@ function render({ model, el }) {
   const pause = make("button", { type: "button" });
   const head = make("div", { className: "tfi-instant-head" });
   const figure = make("div", { className: "tfi-clip" });
+  const blank = make("p");
   const note = make("div", { className: "tfi-muted" });
   const problem = make("div", { className: "tfi-warning", role: "status" });
   let playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -40,6 +41,7 @@ function render({ model, el }) {
     figure.ariaBusy = state.busy;
     figure.classList.toggle("tfi-stale", Boolean(state.problem));
     note.textContent = state.note;
+    blank.textContent = state.blank;
     if (problem.textContent !== state.problem) problem.textContent = state.problem;
   }
 
@@ -53,6 +55,7 @@ function render({ model, el }) {
   };
   el.classList.add("tfi", "tfi-instant");
   label.append(on, " Instant preview");
+  figure.append(blank);
   head.append(label, mark, pause);
   el.append(head, figure, note, problem);
   model.on("change:state change:on", draw);
