@@ -28,6 +28,9 @@ PREVIEW_S = 3.0  # 0.8 s is promised of a machine that does nothing else
 # what of each tab comes last
 DRAWN = {"Video": ".tfi-submit", "Sweep": ".tfi-plan :text('see the form')",
          "History": ".tfi-board[class] .tfi-place:not(:empty)"}  # fmt: skip
+RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()"
+CRASH = """() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+    .requestExecute({ code: "import os; os.kill(os.getpid(), 9)" }) }"""
 # notes every status that the board's first row shows, in the order of their coming
 WATCH_STATUS = """() => {
     window.statuses = [];
@@ -74,7 +77,8 @@ def opened(lab: Lab, page: Page, name: str, *cells: str) -> Page:
 @pytest.fixture
 def panel(jupyter_lab: Lab, page: Page, request: pytest.FixtureRequest) -> Page:
     """A page with JupyterLab on a notebook, in which `tfi.panel()` has run."""
-    return opened(jupyter_lab, page, request.node.name, QUIET, "import time; time.sleep(4)")
+    name = re.sub(r"\W", "_", request.node.name)
+    return opened(jupyter_lab, page, name, QUIET, "import time; time.sleep(4)")
 
 
 def enter(page: Page, field: str, text: str) -> None:
@@ -155,7 +159,7 @@ def test_what_was_submitted_before_a_restart_is_in_the_history(
     output = page.locator(".jp-OutputArea-output").last
     expect(output).to_have_text(re.compile(r"'[0-9a-f-]{36}'"), timeout=RENDER_MS)
     job_id = output.inner_text().strip().strip("'")
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+    page.evaluate(RESTART)
     lab.run(page, 1)
     page.wait_for_selector(".tfi-submit:enabled")
     page.get_by_role("tab", name="History").click()
@@ -167,8 +171,11 @@ def test_what_was_submitted_before_a_restart_is_in_the_history(
     page.wait_for_function(HAS_VIDEO)
 
 
-def test_a_kernel_that_was_restarted_is_told_and_nothing_can_be_pressed(panel: Page) -> None:
-    panel.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+@pytest.mark.parametrize("end", [RESTART, CRASH], ids=["restart", "crash"])
+def test_a_kernel_that_was_restarted_is_told_and_nothing_can_be_pressed(
+    panel: Page, end: str
+) -> None:
+    panel.evaluate(end)
     gone = "The kernel was restarted: run the cell again."
     expect(panel.get_by_role("alert").filter(has_text=gone)).to_have_count(1)
     expect(panel.locator(".tfi-reason")).to_have_text(gone)
