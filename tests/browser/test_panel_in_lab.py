@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser.conftest import KERNEL_READY
 from tfi_notebook.samples import PORTRAIT
 
 if TYPE_CHECKING:
@@ -183,6 +184,19 @@ def test_a_kernel_that_was_restarted_is_told_and_nothing_can_be_pressed(
     expect(panel.locator(".tfi-panel").locator("button:enabled, input:enabled")).to_have_count(0)
 
 
+def test_a_job_goes_on_after_its_kernel_has_crashed(panel: Page, jupyter_lab: Lab) -> None:
+    panel.click(".tfi-submit")
+    panel.wait_for_selector(".tfi-board .tfi-processing")
+    panel.evaluate(CRASH)
+    panel.click(".jp-Dialog .jp-mod-accept")  # JupyterLab says that it starts a new kernel
+    panel.evaluate(KERNEL_READY)
+    jupyter_lab.run(panel, 0)
+    panel.wait_for_selector(".tfi-submit:enabled")
+    panel.get_by_role("tab", name="History").click()
+    row = panel.locator("table[aria-label=History] tbody tr").first
+    expect(row.locator(".tfi-pill")).to_have_text("done", timeout=RENDER_MS)
+
+
 @pytest.fixture(scope="module")
 def previewed(jupyter_lab: Lab, chromium: Browser) -> Iterator[Page]:
     """A panel whose first preview plays."""
@@ -281,6 +295,9 @@ def test_it_is_accessible_and_fits(jupyter_lab: Lab, page: Page, width_px: int) 
     assert axes
     assert form
     assert axes["y"] <= form["y"] + 1
+    page.keyboard.press("Tab")
+    first = ".tfi-sweep" if axes["y"] < form["y"] - 100 else ".tfi-form"
+    expect(page.locator(f"{first} :focus")).to_have_count(1)
 
 
 def test_markup_in_a_field_stays_text(panel: Page) -> None:

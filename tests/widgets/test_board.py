@@ -10,7 +10,7 @@ import pytest
 
 from tests.display.test_html import ATTACKS, Shape
 from tests.helpers.held_api import WAIT_S, HeldApi, connected, served
-from tests.helpers.payloads import good_payload
+from tests.helpers.payloads import GOOD, good_payload
 from tests.helpers.snapshots import NOW, snapshot
 from tests.helpers.told import Listener, done
 from tfi_notebook.contract.records import JobStatus
@@ -119,6 +119,23 @@ def test_status_and_text_filter_and_the_counts_follow_the_text() -> None:
     found = find(rows, View(text="no face", status="done"))
     assert [row.key for row in found.rows] == ["b"]
     assert found.counts == {"failed": 1, "done": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("image.png", ["a", "b"]), ("200", ["b"]), ("Ada", ["b"]), ("written off", ["b"]),
+        (GOOD["project_id"], ["a", "b"]), ("spring", ["a"]),
+        ("[", []), ("image_url", []), ("true", []), ("none", []),
+    ],
+)  # fmt: skip
+def test_a_text_is_found_in_what_was_entered_and_in_no_name_of_a_field(
+    text: str, keys: list[str]
+) -> None:
+    body = good_payload(output_size=200).body() | {"template_id": "t", "values": {"name": "Ada"}}
+    rows = [snapshot("a", job_id=None), snapshot("b", body=body, status=JobStatus.WRITTEN_OFF)]
+    of_spring = [GOOD["project_id"]] if text == "spring" else []
+    assert [row.key for row in find(rows, View(text=text), of_spring).rows] == keys
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tfi_notebook.lifecycle.workspace import Workspace
 
 PROJECT = "0b9f3c52-7a7e-4d7b-8a55-0f9a3a3d1c11"
+TEMPLATE = "5d1c4a52-7a7e-4d7b-8a55-0f9a3a3d1c22"
 ELSEWHERE = "https://api.example.com"
 
 
@@ -66,6 +67,8 @@ def finder(tmp_path: Path) -> Iterator[Finder]:
     ledger.put(kept(1, message="100% of it", job_id="job-a"))
     ledger.put(kept(2, message="1000 of it", status=JobStatus.FAILED))
     ledger.put(kept(3, body=good_payload(project_id=PROJECT).body() | {"note": "a_b"}))
+    filled = good_payload(project_id=PROJECT).body() | {"template_id": TEMPLATE}
+    ledger.put(kept(4, body=filled | {"values": {"name": "Ada"}}, status=JobStatus.WRITTEN_OFF))
     found = Finder(ledger.path)
     yield found
     found.close()
@@ -75,10 +78,11 @@ def finder(tmp_path: Path) -> Iterator[Finder]:
 @pytest.mark.parametrize(
     ("text", "numbers"),
     [
-        ("", [3, 2, 1]), ("JOB-A", [1]), ("of it", [2, 1]), ("failed", [2]), (PROJECT, [3]),
+        ("", [4, 3, 2, 1]), ("JOB-A", [1]), ("of it", [2, 1]), ("failed", [2]), (PROJECT, [4, 3]),
+        ("written off", [4]), ("ada", [4]),
         ("100%", [1]), ("a_b", [3]), ("a%b", []), ("a-b", []), ("\\", []),
         ("'; DROP TABLE jobs; --", []),
-        ("api.example", [3, 2, 1]), ("image.png", [3, 2, 1]),
+        ("api.example", [4, 3, 2, 1]), ("image.png", [4, 3, 2, 1]),
         ("[", []), ("image_url", []), ("true", []),  # how a payload is written, not what it says
     ],
 )  # fmt: skip
@@ -88,10 +92,21 @@ def test_a_text_is_found_wherever_it_stands(finder: Finder, text: str, numbers: 
     assert sum(finder.counts(text).values()) == len(numbers)
 
 
+@pytest.mark.parametrize(("projects", "numbers"), [([PROJECT], [3]), ([TEMPLATE, PROJECT], [4, 3])])
+def test_the_jobs_of_a_project_are_found_that_is_named_so(
+    finder: Finder, projects: list[str], numbers: list[int]
+) -> None:
+    assert finder.page("spring", offset=0, limit=10) == []
+    rows = finder.page("spring", "", projects=projects, offset=0, limit=10)
+    assert [int(row.key, 16) for row in rows] == numbers
+    assert sum(finder.counts("spring", projects).values()) == len(numbers)
+    assert finder.page("spring", "failed", projects=projects, offset=0, limit=10) == []
+
+
 def test_pages_and_their_order(finder: Finder) -> None:
     numbers = [int(row.key, 16) for row in finder.page(offset=1, limit=1)]
     numbers += [int(row.key, 16) for row in finder.page(offset=0, limit=1, oldest_first=True)]
-    assert numbers == [2, 1]
+    assert numbers == [3, 1]
     assert [row.key for row in finder.page("it", "failed", offset=0, limit=9)] == [f"{2:032x}"]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.helpers.faulty_server import reply
 from tests.helpers.payloads import GOOD
+from tests.helpers.told import Listener
 from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display.saved import WIDGET_VIEW
 from tfi_notebook.media.video import video_info
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 OPENING_MESSAGES_MAX = 60
 OPENING_BYTES_MAX = 60_000
 SMALL = {"output_size": 128, "iteration_count": 1}
+OTHER_PROJECT = "5d1c4a52-7a7e-4d7b-8a55-0f9a3a3d1c22"
 NO_FACE = "http://tfi.localhost/samples/voice.wav"
 PORTRAIT = "http://tfi.localhost/samples/portrait.png"
 
@@ -409,6 +411,31 @@ def test_a_job_of_the_history_is_loaded_into_the_form(live_panel: Panel, live: W
     assert live_panel.tabs.value == "Video"
     assert live_panel.payload is not None
     assert live_panel.payload.body() == dict(row.body)
+
+
+def found_among_two(page: Listener, text: str) -> list[str]:
+    """Search a table of two jobs, of which one is found; return the ids on the page."""
+    page.ask(type="open")
+    page.wait_for(lambda: page.state.get("total") == 2)
+    page.ask(type="show", text=text)
+    page.wait_for(lambda: page.state["total"] == 1)
+    return [row["job"] for row in page.shown]
+
+
+def test_board_and_history_find_jobs_by_the_name_of_their_project(
+    live_panel: Panel, live: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = live.submit(GOOD)
+    live.submit(GOOD | {"project_id": OTHER_PROJECT})
+    settle(live_panel)
+    live_panel.tabs.value = "History"
+    assert live_panel.board is not None
+    assert live_panel.history is not None
+    for page in (
+        Listener(live_panel.board, monkeypatch),
+        Listener(live_panel.history, monkeypatch),
+    ):
+        assert found_among_two(page, "spring") == [job.id]
 
 
 def test_a_closed_panel_listens_no_more(local: Workspace) -> None:

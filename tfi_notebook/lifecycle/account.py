@@ -26,9 +26,14 @@ if TYPE_CHECKING:
 
 
 class Account(OnLoop):
-    """Files and account of one connection; a `Workspace` is one."""
+    """Files and account of one connection; a `Workspace` is one.
+
+    Attributes:
+        known_projects: the account's projects, as they were listed last; none before that.
+    """
 
     settings: Settings
+    known_projects: tuple[Project, ...] = ()
     _engine: Engine
     _previews: Previews
 
@@ -158,7 +163,9 @@ class Account(OnLoop):
 
     async def projects_async(self) -> list[Project]:
         """Like `projects`, as a coroutine for `start`."""
-        return await self._engine.client.projects()
+        found = await self._engine.client.projects()
+        self.known_projects = tuple(found)
+        return found
 
     def mapping_fields(self, project_id: str) -> MappingFields:
         """Return the fields that a project's template takes in `values`.

@@ -71,7 +71,7 @@ class Board(JobTable):
         super().__init__(workspace, lock=lock, on_error=on_error, on_action=on_action)
 
     def _found(self) -> Found:
-        return find(self._rows.values(), self.view)
+        return find(self._rows.values(), self.view, self._projects())
 
     def _known(self, key: str) -> JobSnapshot | None:
         return self._rows.get(key)

@@ -23,7 +23,7 @@ LOOK_AGAIN_S = 2.0
 
 
 class History(JobTable):
-    """All jobs of a ledger, newest first, page by page; searched in id, message and payload.
+    """All jobs of a ledger, newest first, page by page; searched as `Finder` does.
 
     What another service has cannot be watched here; its rows say whose they are.
 
@@ -69,10 +69,10 @@ class History(JobTable):
 
     async def _look(self) -> None:
         """Read the page; what there is in all is counted after it is shown, if it is more."""
-        view = self.view
+        view, projects = self.view, self._projects()
         rows = await asyncio.to_thread(
-            self._finder.page, view.text, view.status, offset=PAGE_ROWS * view.page,
-            limit=PAGE_ROWS, oldest_first=not view.down,
+            self._finder.page, view.text, view.status, projects=projects,
+            offset=PAGE_ROWS * view.page, limit=PAGE_ROWS, oldest_first=not view.down,
         )  # fmt: skip
         if view is not self.view:
             return  # something else is asked for by now
@@ -87,7 +87,7 @@ class History(JobTable):
             self._in_background(self._count(view.text))
 
     async def _count(self, text: str) -> None:
-        counts = await asyncio.to_thread(self._finder.counts, text)
+        counts = await asyncio.to_thread(self._finder.counts, text, self._projects())
         if text == self.view.text:
             self._counts, self._counted = counts, text
             self._wake()

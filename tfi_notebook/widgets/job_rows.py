@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,7 @@ from tfi_notebook.contract.records import JobStatus
 from tfi_notebook.display import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from tfi_notebook.contract.snapshot import JobSnapshot
 
@@ -104,10 +105,16 @@ def asked_view(view: View, asked: Mapping[str, Any], sortable: Collection[str]) 
     return replace(view, **fitting)
 
 
-def find(rows: Collection[JobSnapshot], view: View) -> Found:
-    """Return the page of some jobs that a view asks for; the last one if there are not so many."""
+def find(rows: Collection[JobSnapshot], view: View, projects: Collection[str] = ()) -> Found:
+    """Return the page of some jobs that a view asks for; the last one if there are not so many.
+
+    Args:
+        rows: all jobs.
+        view: what is asked for.
+        projects: ids of projects whose name holds the text: their jobs are found as well.
+    """
     text = view.text.casefold()
-    named = [row for row in rows if text in searched(row)] if text else list(rows)
+    named = [row for row in rows if not text or text in searched(row) or _project(row) in projects]
     counts: dict[str, int] = {}
     for row in named:
         counts[row.status] = counts.get(row.status, 0) + 1
@@ -122,9 +129,10 @@ def last_page(view: View, total: int) -> int:
 
 
 def searched(row: JobSnapshot) -> str:
-    """Return the text of a job in which is searched."""
-    parts = (row.job_id, row.key, row.message, row.status, row.service, *row.body.values())
-    return "\n".join(map(str, parts)).casefold()
+    """Return the text of a job in which is searched: texts and numbers, as `Finder` does."""
+    status = row.status.replace("_", " ")
+    parts = (row.job_id or "", row.key, row.message, row.status, status, row.service)
+    return "\n".join((*parts, *_values(row.body))).casefold()
 
 
 def row_of(row: JobSnapshot, service: str, actions: Sequence[str]) -> dict[str, Any]:
@@ -180,6 +188,21 @@ def endings(jobs: Sequence[JobSnapshot]) -> str:
     if len(jobs) == 1:
         return f"job {words.readable(jobs[0].job_id or jobs[0].key, 128)} {jobs[0].status}"
     return words.counters(jobs)
+
+
+def _values(of: object) -> Iterator[str]:
+    """Give what somebody can have entered: no name of a field, no bracket, no `true`."""
+    if isinstance(of, Mapping):
+        of = list(of.values())
+    if isinstance(of, list):
+        for value in of:
+            yield from _values(value)
+    elif isinstance(of, (str, int, float)) and not isinstance(of, bool):
+        yield str(of)
+
+
+def _project(row: JobSnapshot) -> object:
+    return row.body.get("template_id") or row.body.get("project_id")
 
 
 def _ordered(rows: list[JobSnapshot], view: View) -> list[JobSnapshot]:

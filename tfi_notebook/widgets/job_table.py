@@ -247,6 +247,11 @@ class JobTable(Part):
             "size": PAGE_ROWS,
         }  # fmt: skip
 
+    def _projects(self) -> list[str]:
+        """Return the ids of the projects whose name holds the text that is asked for."""
+        text, known = self.view.text.casefold(), self._workspace.known_projects
+        return [each.project_id for each in known if text and text in each.name.casefold()]
+
     def _watched(self) -> frozenset[str]:
         return self._workspace.engine.tracker.watched()
 
