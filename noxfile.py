@@ -58,7 +58,8 @@ def newest(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def front_doors(session: nox.Session) -> None:
     """The shell blocks that set up an environment of their own, as the pages have them."""
-    session.run("python", "-m", "tools.shell_blocks")
+    session.install("pipx", "uv")
+    session.run("python", "-m", "tools.shell_blocks", *session.posargs)
 
 
 def _legs(session: nox.Session, resolution: str) -> None:

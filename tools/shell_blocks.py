@@ -146,16 +146,20 @@ def _listen(shell: subprocess.Popen[str], until: str | None) -> tuple[list[str],
 
 
 def _answers(line: str) -> bool:
-    """Ask at the address that a line tells, if it tells one."""
+    """Ask at the address that a line tells, if any; Jupyter tells it before it listens there."""
     address = re.search(r"http://\S+", line)
-    if address is None:
+    until = time.monotonic() + ANSWER_S
+    while address is not None:
+        try:
+            urllib.request.urlopen(address[0], timeout=ANSWER_S).close()  # noqa: S310 - of this machine
+        except urllib.error.HTTPError as refusal:
+            refusal.close()  # which is an answer
+        except OSError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.2)
+            continue
         return True
-    try:
-        urllib.request.urlopen(address[0], timeout=ANSWER_S).close()  # noqa: S310 - of this machine
-    except urllib.error.HTTPError as refusal:
-        refusal.close()  # which is an answer
-    except OSError:
-        return False
     return True
 
 
