@@ -17,8 +17,10 @@ from tests.helpers.faulty_server import FaultyServer, reply
 from tests.helpers.payloads import good_payload
 from tfi_notebook import settings
 from tfi_notebook.errors import ArgumentError, SweepError, WaitTimeoutError
+from tfi_notebook.lifecycle.lease import Lease, acquire
 from tfi_notebook.lifecycle.workspace import Workspace
 from tfi_notebook.sweeps.draws import choice, log_uniform, uniform, uniform_int
+from tfi_notebook.sweeps.store import opened
 from tfi_notebook.sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -302,6 +304,20 @@ def test_a_search_goes_on_after_its_workspace_was_closed(api: ScriptedApi, tmp_p
             assert len(found.trials()) == 8
     counts = [body["iteration_count"] for body in api.bodies]
     assert len(set(counts)) == len(counts)
+
+
+def test_a_search_waits_for_a_run_that_an_ended_kernel_still_holds(live: Workspace) -> None:
+    async def held() -> Lease | None:
+        store = await opened(live.engine.ledger, live.settings.service_name, "mine")
+        return await acquire(live.engine.ledger, store.lease_name)
+
+    lease = live.run(held())
+    assert lease is not None
+    begun = search(live, n_trials=4, name="mine")
+    with pytest.raises(WaitTimeoutError):
+        begun.wait(1.5)
+    live.run(lease.release())
+    assert set(begun.wait(WAIT_S).trials()["state"]) == {"done"}
 
 
 KERNEL = """

@@ -37,9 +37,10 @@ class Run(Results, Shown):
         >>> run.wait(timeout_s=600).results()                # doctest: +SKIP
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, *, took_in: bool = False) -> None:
         self._runner = runner
         self._store = runner.store
+        self._took_in = took_in
 
     # -- what it is ------------------------------------------------------------------------
 
@@ -57,6 +58,11 @@ class Run(Results, Shown):
     def workspace(self) -> Workspace:
         """The connection that the jobs belong to."""
         return self._runner.workspace
+
+    @property
+    def took_in(self) -> bool:
+        """Whether the sweep it was made by is in it; not if another kernel worked on it then."""
+        return self._took_in
 
     @property
     def state(self) -> str:

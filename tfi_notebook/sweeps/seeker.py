@@ -94,6 +94,7 @@ class Seeker:
         self._news = threading.Event()
         self._stopped = False
         self._open: dict[str, list[Trial]] = {}
+        self._left_out: list[Trial] = []
         self._known: dict[str, Trial] = {}
 
     @property
@@ -175,6 +176,9 @@ class Seeker:
         if self._stopped or self.workspace.closed:
             self.reason = "stopped"
             return False
+        if self._left_out:
+            self._submit(self._left_out)
+            return True
         if self.run is not None and self.run.state in _HALTED:
             self.reason = self.run.reason
             return in_flight
@@ -218,6 +222,8 @@ class Seeker:
             max_in_flight=self.limits.max_in_flight,
             confirm=True,
         )
+        # a kernel that has ended may hold the run for some seconds yet: then they are tried again
+        self._left_out = [] if self.run.took_in else trials
 
     def _tell_ended(self) -> bool:
         """Tell the study of the trials that have ended; return whether a job is under way."""

@@ -71,7 +71,8 @@ async def _started(
     store = await opened(workspace.engine.ledger, workspace.settings.service_name, sweep.name)
     runner = _runner(workspace, store)
     async with runner.attached():
-        if runner.leads:
+        leads = runner.leads
+        if leads:
             if not sure and runner.state in {State.PAUSED, State.STOPPED}:
                 raise SweepError(
                     f"the run {sweep.name!r} is {runner.state}; all that is left of it would go on",
@@ -80,7 +81,7 @@ async def _started(
             runner.set_limits(max_in_flight, budget)
             await runner.take_in(sweep)
             await runner.enter(State.RUNNING)
-    return Run(runner)
+    return Run(runner, took_in=leads)
 
 
 def _runner(workspace: Workspace, store: Store) -> Runner:
