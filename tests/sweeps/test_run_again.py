@@ -121,6 +121,11 @@ def signed(word: str) -> list[str]:
     ]
 
 
+def refused(counts: dict[str, int]) -> int:
+    """One that stood in line when the first kernel paused has been `rejected` before."""
+    return counts.get("invalid", 0) + counts.get("rejected", 0)
+
+
 def test_points_whose_links_ran_out_go_on_when_the_sweep_is_run_with_fresh_ones(
     api: HeldApi, server: FaultyServer, tmp_path: Path
 ) -> None:
@@ -131,7 +136,7 @@ def test_points_whose_links_ran_out_go_on_when_the_sweep_is_run_with_fresh_ones(
     with connected(server.url, tmp_path) as second:
         known = take_up(run.name, workspace=second).resume().wait(WAIT_S)
         made = api.made
-        assert known.counts == {"done": made, "invalid": 3 - made}
+        assert (known.counts["done"], refused(known.counts)) == (made, 3 - made)
         assert sweep(second, image_url=signed("new")).plan().new == 3 - made
         fresh = sweep(second, image_url=signed("new")).run(confirm=True).wait(WAIT_S)
         assert (fresh.counts, api.made) == ({"done": 3}, 3)
@@ -146,3 +151,29 @@ def test_a_plan_shows_no_signature(workspace: Workspace) -> None:
     texts = [plan.frame().to_csv(), repr(plan.kinds), plan._repr_mimebundle_()["text/html"]]
     assert not [text for text in texts if "canary-signature" in text]
     assert all("b.example.com/a.mp3" in text for text in texts)
+
+
+def test_points_that_cannot_be_sent_are_counted_right_while_more_are_added(
+    api: HeldApi, server: FaultyServer, tmp_path: Path
+) -> None:
+    links = [f"https://b.example.com/{n}.png?X-Amz-Signature=old" for n in range(100)]
+    with connected(server.url, tmp_path) as first:
+        run = sweep(first, image_url=links).run(confirm=True, max_in_flight=1)
+        run.pause()
+    with connected(server.url, tmp_path) as second:
+        known = take_up(run.name, workspace=second).resume()
+        for version in range(4, 7):  # each makes the run count its points anew
+            known.add(sweep(second, version=[version]), confirm=True)
+        counts = known.wait(WAIT_S).counts
+        assert (counts["done"], refused(counts)) == (api.made, 103 - api.made)
+
+
+def test_a_run_is_free_for_others_when_its_kernel_closes_right_behind_a_change(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    with connected(server.url, tmp_path) as first:
+        run = sweep(first).run(confirm=True, max_in_flight=1)
+        run.pause()
+    for _ in range(20):
+        with connected(server.url, tmp_path) as later:
+            assert take_up(run.name, workspace=later).pause().state == "paused"

@@ -44,6 +44,9 @@ class Workspace(Account):
     Args:
         settings: the resolved connection.
 
+    Attributes:
+        endings: called on the background loop when it closes, before the ledger does.
+
     Raises:
         LedgerError: the ledger cannot be opened.
         MissingExtraError: the local service is meant, and its packages are not installed.
@@ -63,6 +66,7 @@ class Workspace(Account):
             self._engine = Engine(settings, client, self._ledger)
             self._previews = embedded.Previews(settings)
             self.resolver = self._engine.resolver
+            self.endings: set[Callable[[], None]] = set()
             self.painter = Painter(self.start, settings.limits.board_interval_s)
             self._engine.subscribe(lambda _row: self.painter.changed())
             self.run(self._engine.resume())
@@ -271,7 +275,11 @@ class Workspace(Account):
         finally:
             self._cancel_outstanding()
             self.painter.close()
-            await self._engine.aclose()
+            try:
+                await self._engine.aclose()
+            finally:
+                for end in tuple(self.endings):
+                    end()
 
     async def _watch_all(self, rows: list[JobSnapshot]) -> None:
         for row in rows:

@@ -33,17 +33,24 @@ class Live:
         status: where its job stands.
         body: the part of its body that its price depends on, and more.
         expected: what it is expected to cost the run, in credits; None if nobody knows, or asked.
+        carried: whether the run is submitting it, or writing down why it cannot.
     """
 
     index: int
     status: JobStatus
     body: Mapping[str, Any]
     expected: Decimal | None
+    carried: bool = False
 
     @property
     def in_flight(self) -> bool:
         """Whether the service may be at work on it."""
         return not self.status.is_final
+
+    @property
+    def stays(self) -> bool:
+        """Whether a new count leaves it to its entry, not to the ledger."""
+        return self.in_flight or (self.carried and self.status is JobStatus.REJECTED)
 
     @property
     def may_cost(self) -> bool:
@@ -110,10 +117,11 @@ class Books:
     def restart(self) -> None:
         """Begin to count anew; the old counters are shown until `finish`.
 
-        Only what the service may be at work on keeps its entry.
+        Only what the service may be at work on keeps its entry, and what was refused just now:
+        as long as the ledger does not tell why, it would be taken for a point to be submitted.
         """
         self._fresh, self._fresh_spent, self._counted = Counter(), NOTHING, 0
-        self.live = {each: live for each, live in self.live.items() if live.in_flight}
+        self.live = {each: live for each, live in self.live.items() if live.stays}
 
     def finish(self, unreached: int, spent_before: Decimal) -> None:
         """Show what was counted.
@@ -170,7 +178,7 @@ class Books:
     def begin(self, row: Standing, body: Mapping[str, Any]) -> None:
         """Make an entry for a new point that is about to be submitted."""
         live = self.enter(row, JobStatus.INTENT, body)
-        live.expected = None
+        live.expected, live.carried = None, True
         self._shift(live, NEW, JobStatus.INTENT)
 
     def hear(self, job: JobSnapshot) -> bool:
@@ -193,7 +201,10 @@ class Books:
         A job that is `unknown` keeps its entry: a person will decide about it.
         """
         live = self.live.get(fingerprint)
-        if live is None or (live.status is UNRESOLVED and not word):
+        if live is None:
+            return
+        live.carried = False
+        if live.status is UNRESOLVED and not word:
             return
         del self.live[fingerprint]
         if word:

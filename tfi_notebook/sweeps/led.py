@@ -71,7 +71,7 @@ class Led:
         """
         async with self._door:
             if not self._working and not self._attached:
-                self._lease = await acquire(self.store.ledger, self.store.lease_name)
+                self._hold(await acquire(self.store.ledger, self.store.lease_name))
                 self.leads = self._lease is not None
                 self.store.refresh()
             self._attached += 1
@@ -108,7 +108,7 @@ class Led:
             finally:
                 for task in helpers:
                     task.cancel()
-                self._hand_over(lease)
+                self._hand_over()
         finally:
             self._working = False
             self._tell()
@@ -123,15 +123,23 @@ class Led:
             self.store.refresh()
             self.books.load(self.store.record.tally)
             self._tell()
-            self._lease = await acquire(self.store.ledger, self.store.lease_name)
+            self._hold(await acquire(self.store.ledger, self.store.lease_name))
         if not self.leads:
             self.store.refresh()
         self.leads = True
         return self._lease
 
-    def _hand_over(self, lease: Lease) -> None:
+    def _hold(self, lease: Lease | None) -> None:
+        """Keep the lease; a workspace that is closed before the work begins gives it back, too."""
+        self._lease = lease
+        self.workspace.endings.add(self._hand_over)
+
+    def _hand_over(self) -> None:
         """Save and give the lease back, at once: the ledger may be about to be closed."""
-        self._lease, self.leads = None, False
+        lease, self._lease, self.leads = self._lease, None, False
+        self.workspace.endings.discard(self._hand_over)
+        if lease is None:
+            return
         self.store.record.tally = self.books.tally()
 
         def work(db: sqlite3.Connection) -> None:

@@ -226,13 +226,13 @@ class Runner(Led):
             self._put_back(row, text)
             self._halt(text)
             return
-        live = self.books.live.get(row.fingerprint)
-        known = live is not None and live.status is JobStatus.REJECTED
-        self.books.leave(row.fingerprint, "" if known else INVALID)
-        try:
+        try:  # before the entry goes: a count under way must not take the point for a new one
             await self.store.mark(row.index, redact(text))
         except LedgerError as failure:
             self._halt(failure.message)
+        live = self.books.live.get(row.fingerprint)
+        known = live is not None and live.status is JobStatus.REJECTED
+        self.books.leave(row.fingerprint, "" if known else row.status or INVALID)
 
     def _put_back(self, row: Standing, reason: str) -> None:
         self.books.leave(row.fingerprint, NEW)
