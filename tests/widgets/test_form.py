@@ -306,6 +306,18 @@ def test_an_upload_in_parts_becomes_the_url(view: Form) -> None:
     assert page.wait(lambda told: told["type"] == "state")["notes"]["image_url"] == ""
 
 
+def test_nothing_is_sent_with_the_old_picture_while_a_new_one_is_on_its_way(view: Form) -> None:
+    page, data = Page(view), PORTRAIT.read_bytes()
+    about = {"field": "image_url", "number": 1}
+    page.say({"type": "upload", "name": "me.png", "size": len(data)} | about)
+    page.say({"type": "part"} | about, data[:1000])
+    assert view.check() is None
+    assert view.problem_titles() == [TalkingVideoPayload.model_fields["image_url"].title]
+    page.say({"type": "part"} | about, data[1000:])
+    page.wait(lambda state: "assets" in state.get("entered", {}).get("image_url", ""))
+    assert view.check() is not None
+
+
 @pytest.mark.parametrize(
     ("field", "data", "told"),
     [

@@ -18,6 +18,7 @@ import av
 import cv2
 import numpy as np
 from av.audio.stream import AudioStream
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from tfi_notebook.errors import SourceError
@@ -35,6 +36,7 @@ AAC_BITS_PER_S: Final = 96_000
 _AAC_FRAME: Final = 1024  # samples
 _BT709: Final = 1  # its number in ITU-T H.273, for primaries, transfer and matrix alike
 _LIMITED_RANGE: Final = 1  # AVCOL_RANGE_MPEG
+_YUV: Final = {"dst_colorspace": Colorspace.ITU709, "dst_color_range": ColorRange.MPEG}
 _POSTER_WINDOW_S: Final = 2.0
 _POSTER_QUALITY: Final = 80
 
@@ -160,10 +162,10 @@ def write_video(
         raise ValueError("a video needs at least one frame")
     height, width = (edge // 2 * 2 for edge in first.shape[:2])
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = h264_stream(container, fps, width, height)
+        stream, converter = h264_stream(container, fps, width, height), YuvConverter()
         sound = None if audio is None else AacTrack(container, [audio], audio_rate_hz)
         for index, rgb in enumerate(chain([first], rest)):
-            container.mux(stream.encode(yuv_frame(rgb[:height, :width], index)))
+            container.mux(stream.encode(converter.frame(rgb[:height, :width], index)))
             if sound is not None:
                 sound.mux_until((index + 1) / fps)
         container.mux(stream.encode(None))
@@ -191,23 +193,24 @@ def h264_stream(container: OutputContainer, fps: float, width: int, height: int)
     assert isinstance(stream, VideoStream)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context
-    context.time_base = 1 / rate
-    context.thread_count = 1
+    context.time_base, context.thread_count = 1 / rate, 1
     context.color_primaries = context.color_trc = context.colorspace = _BT709
     context.color_range = _LIMITED_RANGE
     return stream
 
 
-def yuv_frame(rgb: NDArray[np.uint8], index: int) -> av.VideoFrame:
-    """Convert RGB (H, W, 3), sizes even, to the frame number `index` in BT.709 limited range."""
-    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
-    frame = picture.reformat(
-        format="yuv420p",
-        dst_colorspace="ITU709",
-        dst_color_range="MPEG",
-    )
-    frame.pts = index
-    return frame
+class YuvConverter:
+    """Converts one film's RGB frames for its encoder, with tables made once; for one thread."""
+
+    def __init__(self) -> None:
+        self._tables = VideoReformatter()
+
+    def frame(self, rgb: NDArray[np.uint8], index: int) -> av.VideoFrame:
+        """Convert RGB (H, W, 3), sizes even, to frame number `index` in BT.709 limited range."""
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
+        frame = self._tables.reformat(picture, format="yuv420p", **_YUV)
+        frame.pts = index
+        return frame
 
 
 class AacTrack:

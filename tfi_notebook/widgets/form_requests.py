@@ -103,9 +103,15 @@ class Requests:
         try:
             upload = self._uploads.begin(told)
         except SourceError:
-            self._form.enter({told["field"]: ""})  # what stood there is not what was meant
+            self._clear(told["field"])
             raise
+        self._clear(upload.field)
         self._form.note(upload.field, f"uploading {words.readable(upload.file_name, 60)} …")
+
+    def _clear(self, field: str) -> None:
+        """Take out what is not meant any more, lest it is submitted before the file is here."""
+        if field in self._page.urls():
+            self._form.enter({field: ""})
 
     def _part(self, told: dict[str, Any], data: memoryview) -> None:
         upload = self._uploads.add(told, data)

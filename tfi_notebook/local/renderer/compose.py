@@ -173,9 +173,10 @@ class FramePainter:
         mask = fill_polygon(outline, (y1 - y0, x1 - x0))
         sharp = unit(blur(mask, max(0.5, 0.006 * face.mouth_px)))
         ends = pose.middle[[0, -1]] @ face.right
-        away = np.abs(self._across_px - ends.mean()) / max(np.ptp(ends) / 2, 1.0)
+        half_px = max(float(np.ptp(ends)) / 2, 1.0)
+        away = np.abs(self._across_px - float(ends.mean())) / half_px
         start, end = _CORNER
-        beside = smoothstep((away - start) / (end - start))[..., None].astype(np.float32)
+        beside = smoothstep((away - start) / (end - start))[..., None]
         return np.asarray(sharp + beside * (unit(box_blur(mask, 0.25 * face.mouth_px)) - sharp))
 
     def _show_interior(self, mixed: F32, pose: MouthPose, weights: F64) -> None:

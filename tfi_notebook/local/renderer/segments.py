@@ -20,7 +20,7 @@ from av.container import InputContainer
 
 from tfi_notebook.errors import RenderError
 from tfi_notebook.local.renderer.motion import FPS
-from tfi_notebook.media.video import AacTrack, h264_stream, yuv_frame
+from tfi_notebook.media.video import AacTrack, YuvConverter, h264_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,10 +84,10 @@ def encode_segment(painter: FramePainter, size: tuple[int, int], task: SegmentTa
     buffer = io.BytesIO()
     residuals = []
     with av.open(buffer, "w", format="mp4") as container:
-        stream = h264_stream(container, FPS, *size)
+        stream, converter = h264_stream(container, FPS, *size), YuvConverter()
         for index, (weights, lid) in enumerate(zip(task.weights, task.lids, strict=True)):
             frame = painter.paint(weights, int(lid))
-            container.mux(stream.encode(yuv_frame(frame, index)))
+            container.mux(stream.encode(converter.frame(frame, index)))
             if index % _PROBE_EVERY == 0:
                 residuals.append(painter.residual(weights))
         container.mux(stream.encode(None))

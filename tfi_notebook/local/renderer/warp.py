@@ -109,11 +109,10 @@ class Warp:
         Returns:
             (h, w, 3), a buffer of this object, valid until the next call.
         """
-        np.multiply(shift, FINE, out=self._at)
         size = self._enlarged.shape[1::-1]
-        cv2.resize(self._at, size, self._enlarged, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(shift, size, self._enlarged, interpolation=cv2.INTER_LINEAR)
         height, width = self._pixels.shape[:2]
-        np.subtract(self._pixels, self._enlarged[:height, :width], out=self._source)
+        cv2.scaleAdd(self._enlarged[:height, :width], -FINE, self._pixels, self._source)
         cv2.convertMaps(self._source, _NO_SECOND_MAP, cv2.CV_16SC2, *self._maps)
         kind, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
         drawn = cv2.remap(fine, *self._maps, kind, self._picture, border)
