@@ -3,8 +3,8 @@
 Renders the sample portrait with a 10 s voice (the sample voice, repeated and cut), each version and
 way in turn, `ROUNDS` times interleaved, and prints the best and the median of wall time / duration,
 the CPU time per frame, and that as a multiple of what encoding alone costs (the conversion of a
-frame and x264, on frames of a finished video). The language is German, so that no recogniser of
-English phones takes part, installed or not.
+frame by itself and x264, on frames of a finished video). The language is German, so that no
+recogniser of English phones takes part, installed or not.
 
 `--scaling` renders a 60 s voice with a pool of one process and one of two instead, in turn, and
 prints how many times as fast two are, and how long it takes before the frames, which no pool
@@ -34,7 +34,7 @@ import numpy as np
 
 from tfi_notebook.local.renderer.render import RenderOptions, RenderReport, render
 from tfi_notebook.media.audio import ANALYSIS_RATE_HZ, decode
-from tfi_notebook.media.video import h264_stream, read_video
+from tfi_notebook.media.video import YuvConverter, h264_stream, read_video
 from tfi_notebook.samples import PORTRAIT, VOICE
 
 DURATION_S = 10
@@ -134,19 +134,22 @@ def report_of(voice: Path, options: RenderOptions, executor: Executor | None) ->
     return render(PORTRAIT, voice, voice.with_suffix(".mp4"), options, executor=executor)
 
 
-def encode_alone(video: Path) -> float:
+def encode_alone(video: Path, *, afresh: bool = True) -> float:
     """Return the CPU time in ms of converting and encoding one frame of a finished video.
 
-    As PyAV does it by itself; the renderer keeps the tables of the conversion between frames.
+    Args:
+        video: the film.
+        afresh: convert each frame by itself, as PyAV does; else with the tables that the renderer
+            keeps between frames.
     """
     frames = list(islice(read_video(video), ENCODED_FRAMES))
     begun = time.process_time()
+    converter = YuvConverter()
     with av.open(io.BytesIO(), "w", format="mp4") as container:
         stream = h264_stream(container, FPS, frames[0].shape[1], frames[0].shape[0])
         for index, frame in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(frame, "rgb24")
-            picture.pts = index
-            container.mux(stream.encode(picture.reformat(format=stream.pix_fmt)))
+            converter = YuvConverter() if afresh else converter
+            container.mux(stream.encode(converter.frame(frame, index)))
         container.mux(stream.encode(None))
     return 1000 * (time.process_time() - begun) / len(frames)
 

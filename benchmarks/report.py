@@ -81,20 +81,32 @@ def page(kept: list[dict[str, Any]], reasons: dict[str, str]) -> str:
 
 
 def machine_of(kept: list[dict[str, Any]]) -> str:
-    """Say on what and when it was measured, and whether that was a quiet machine."""
-    first = kept[0]["machine"]
+    """Say on what and when each was measured, and whether that was a quiet machine."""
+    on = kept[0]["machine"]
     told = (
-        f"Measured {first['taken']} at commit `{first['commit']}`: {first['processor']}, "
-        f"{first['cores']} cores, {first['memory_gb']} GB, {first['system']}, "
-        f"Python {first['python']}."
+        f"Measured on {on['processor']}, {on['cores']} cores, {on['memory_gb']} GB, "
+        f"{on['system']}, Python {on['python']}:\n\n"
     )
-    if float(first["load_before"]) > 1:
-        told += (
-            f"\n\n**The machine was busy with other work (load {first['load_before']}): times are "
-            "too long here, and ratios of different kinds of work are not to be trusted.**"
-        )
+    commits = dict.fromkeys(each["machine"]["commit"] for each in kept)
+    told += "\n".join(
+        session_of([each for each in kept if each["machine"]["commit"] == commit])
+        for commit in commits
+    )
     if any(each["quick"] for each in kept):
         told += "\n\n**A quick try, not a measurement.**"
+    return told
+
+
+def session_of(kept: list[dict[str, Any]]) -> str:
+    """Say when the benchmarks of one commit were run; the first of them found the load there."""
+    first = min((each["machine"] for each in kept), key=lambda machine: str(machine["taken"]))
+    names = ", ".join(str(each["name"]) for each in kept)
+    told = f"- {first['taken']}, commit `{first['commit']}`: {names}."
+    if float(first["load_before"]) > 1:
+        told += (
+            f" **The machine was busy with other work (load {first['load_before']}): times are "
+            "too long here, and ratios of different kinds of work are not to be trusted.**"
+        )
     return told
 
 
