@@ -3,7 +3,7 @@
 Renders the sample portrait with a 10 s voice (the sample voice, repeated and cut), each version and
 way in turn, `ROUNDS` times interleaved, and prints the best and the median of wall time / duration,
 the CPU time per frame, and that as a multiple of what encoding alone costs (the conversion of a
-frame by itself and x264, on frames of a finished video). The language is German, so that no
+frame and x264, on frames of a finished video). The language is German, so that no
 recogniser of English phones takes part, installed or not.
 
 `--scaling` renders a 60 s voice with a pool of one process and one of two instead, in turn, and
@@ -106,7 +106,7 @@ def measure(voice: Path, pool: Executor, arguments: argparse.Namespace) -> None:
             wall_s, cpu_s = render_once(voice, options, ways[way])
             taken.wall.append(wall_s / DURATION_S)
             taken.cpu_ms.append(1000 * cpu_s / (DURATION_S * FPS))
-        encoding_ms.append(encode_alone(voice.with_suffix(".mp4")))
+        encoding_ms.append(1000 * encode_alone(voice.with_suffix(".mp4"))[1])
     alone_ms = statistics.median(encoding_ms)
     print(f"{arguments.size} px, {DURATION_S} s voice, 10 iterations, {arguments.rounds} rounds")
     print(f"encoding alone: {alone_ms:.1f} ms of CPU per frame")
@@ -134,24 +134,17 @@ def report_of(voice: Path, options: RenderOptions, executor: Executor | None) ->
     return render(PORTRAIT, voice, voice.with_suffix(".mp4"), options, executor=executor)
 
 
-def encode_alone(video: Path, *, afresh: bool = True) -> float:
-    """Return the CPU time in ms of converting and encoding one frame of a finished video.
-
-    Args:
-        video: the film.
-        afresh: convert each frame by itself, as PyAV does; else with the tables that the renderer
-            keeps between frames.
-    """
-    frames = list(islice(read_video(video), ENCODED_FRAMES))
-    begun = time.process_time()
-    converter = YuvConverter()
+def encode_alone(video: Path) -> tuple[float, float]:
+    """Convert and encode a finished video's frames; return the wall and CPU time of one in s."""
+    frames, converter = list(islice(read_video(video), ENCODED_FRAMES)), YuvConverter()
+    begun, cpu = time.perf_counter(), time.process_time()
     with av.open(io.BytesIO(), "w", format="mp4") as container:
         stream = h264_stream(container, FPS, frames[0].shape[1], frames[0].shape[0])
         for index, frame in enumerate(frames):
-            converter = YuvConverter() if afresh else converter
             container.mux(stream.encode(converter.frame(frame, index)))
         container.mux(stream.encode(None))
-    return 1000 * (time.process_time() - begun) / len(frames)
+    count = len(frames)
+    return (time.perf_counter() - begun) / count, (time.process_time() - cpu) / count
 
 
 def peak_mb() -> float:

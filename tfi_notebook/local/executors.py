@@ -92,15 +92,19 @@ class DaskExecutor(Executor):
 
     @property
     def connected(self) -> bool:
-        """Whether its scheduler still answers."""
-        return bool(self._client.status == "running")
+        """Whether its scheduler answers; it is asked, as the client learns a moment late."""
+        return bool(self._client.status == "running") and self._workers() is not None
 
     @property
     def staffed(self) -> bool:
         """Whether a worker is there, and a scheduler to ask."""
+        return bool(self._workers())
+
+    def _workers(self) -> dict[str, int] | None:
         with suppress(OSError):
-            return bool(self._client.nthreads())
-        return False
+            workers: dict[str, int] = self._client.nthreads()
+            return workers
+        return None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - as the base has it
         """Have a function called by a worker; if that one dies, by another."""

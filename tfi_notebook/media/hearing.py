@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -22,11 +22,14 @@ ENVELOPE_RATE_HZ: Final = 100
 MEL_BANDS: Final = 40
 SILENCE_PEAK: Final = 1e-4  # -80 dB of full scale: below a 16-bit recording's dither
 
+_T = TypeVar("_T", np.float32, np.float64)
+
 _HOP: Final = ANALYSIS_RATE_HZ // ENVELOPE_RATE_HZ
 _WINDOW: Final = 400  # 25 ms
 _FFT_SIZE: Final = 512
 _EMPHASIS: Final = np.float32(0.97)  # of the sample before, which is subtracted: raises the highs
 _MEL_RMS: Final = 0.05  # the loudness to which every sound is brought for its spectrogram
+_UNSPLIT: Final = 1 << 18  # multiplications that OpenBLAS leaves to one thread
 _ENVELOPE_SPAN_DB: Final = (12.0, 40.0)  # the envelope's 0..1 covers at least and at most this
 
 
@@ -108,7 +111,7 @@ def _analysed(
     plain, raised = np.lib.stride_tricks.sliding_window_view(waiting, _WINDOW, axis=1)[:, ::_HOP]
     squares.append(np.square(plain, dtype=np.float64).mean(axis=1))
     spectrum = np.fft.rfft(raised * np.hanning(_WINDOW).astype(np.float32), _FFT_SIZE)
-    bands.append((np.square(np.abs(spectrum)) @ _mel_bank()).astype(np.float32))
+    bands.append(product(np.square(np.abs(spectrum)), _mel_bank()).astype(np.float32))
     return waiting[:, rows * _HOP :]
 
 
@@ -153,6 +156,21 @@ def energy(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         (0.0, 1.0)
     """
     return hear([samples]).energy()
+
+
+def product(rows: NDArray[_T], matrix: NDArray[_T]) -> NDArray[_T]:
+    """Return `rows` (n, k) @ `matrix` (k, m), a few rows at a time.
+
+    A larger product is split by the BLAS, and its other threads then wait for the next one in a
+    busy loop: 0.3 ms of work cost 77 ms of processor time.
+
+    Example:
+        >>> product(np.ones((3, 2)), np.full((2, 1), 0.5)).ravel()
+        array([1., 1., 1.])
+    """
+    step = max(1, _UNSPLIT // matrix.size)
+    parts = [rows[at : at + step] @ matrix for at in range(0, len(rows), step)]
+    return np.concatenate(parts)
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
 
 from tfi_notebook.local.renderer.arrays import (
@@ -114,7 +115,7 @@ class FramePainter:
         _part(self._frame, upper.grid.box)[...] = upper.pull(self._picture, shift)
         shift = self._mouth.invert(mouth_field, self._step_count)
         lower = self._mouth.pull(self._picture, shift)
-        self._join(_part(self._frame, self._rig.mouth_grid.box), lower, weights.astype(np.float64))
+        self._join(lower, weights.astype(np.float64))
         return self._frame
 
     def residual(self, weights: F32) -> tuple[float, float]:
@@ -138,26 +139,40 @@ class FramePainter:
         head_field[rig.head_grid.cells(rig.face_grid.box)] += face_field
         return self._head, head_field, mouth_field
 
-    def _join(self, area: U8, lower: U8, weights: F64) -> None:
-        """Lay the lower layer, the inside and the seam over the upper layer, in place."""
+    def _join(self, lower: U8, weights: F64) -> None:
+        """Lay the lower layer, the inside and the seam over the upper layer, in the frame."""
         rig = self._rig
         pose = mouth_pose(rig, weights)
-        mask = self._lower_mask(pose) * rig.mouth_window
-        mixed = area.astype(np.float32)
-        mixed += mask * (lower - mixed)
-        self._show_interior(mixed, pose, weights)
-        self._draw_seam(mixed, pose)
-        np.clip(mixed, 0, 255, out=mixed)
-        area[...] = mixed.astype(np.uint8)
+        mask, area = (
+            self._lower_mask(pose) * rig.mouth_window,
+            _part(self._frame, rig.mouth_grid.box),
+        )
+        area[...] = cv2.blendLinear(lower, area, mask, 1 - mask)
+        x0, y0, x1, y1 = box = pose.box(0.06 * rig.face.mouth_px + 2, rig.mouth_grid.box)
+        if x1 <= x0 or y1 <= y0:
+            return
+        part = _part(self._frame, box)
+        mixed = part.astype(np.float32)
+        self._show_interior(mixed, pose, weights, box)
+        self._draw_seam(mixed, pose, box)
+        part[...] = np.clip(mixed, 0, 255, out=mixed)
 
-    def _draw_seam(self, mixed: F32, pose: MouthPose) -> None:
+    def _show_interior(self, mixed: F32, pose: MouthPose, weights: F64, box: Box) -> None:
+        """Lay what is behind the lips into their opening."""
+        if pose.gap_px <= _OPEN_FROM_PX:
+            return
+        rig, shape = self._rig, (mixed.shape[0], mixed.shape[1])
+        opening = np.concatenate([pose.upper, pose.lower[::-1]]) - box[:2]
+        soft = blur(fill_polygon(opening, shape), max(0.6, 0.010 * rig.face.mouth_px))
+        mixed += unit(soft) * (paint_interior(rig, pose, weights, self._detail, box) - mixed)
+
+    def _draw_seam(self, mixed: F32, pose: MouthPose, box: Box) -> None:
         """Darken the line on which closed lips meet."""
         mouth_px = self._rig.face.mouth_px
         closed = 1 - pose.gap_px / (_SEAM_GONE * mouth_px)
         if closed <= 0:
             return
-        line = pose.middle[2:-2] - self._rig.mouth_grid.box[:2]
-        thickness_px = max(1, round(0.016 * mouth_px))
+        line, thickness_px = pose.middle[2:-2] - box[:2], max(1, round(0.016 * mouth_px))
         seam = draw_line(line, (mixed.shape[0], mixed.shape[1]), thickness_px)
         soft = blur(seam, max(0.6, 0.011 * mouth_px))
         dark = _SEAM_DARKNESS * closed * self._rig.look.shadow
@@ -178,20 +193,6 @@ class FramePainter:
         start, end = _CORNER
         beside = smoothstep((away - start) / (end - start))[..., None]
         return np.asarray(sharp + beside * (unit(box_blur(mask, 0.25 * face.mouth_px)) - sharp))
-
-    def _show_interior(self, mixed: F32, pose: MouthPose, weights: F64) -> None:
-        if pose.gap_px <= _OPEN_FROM_PX:
-            return
-        rig, outer = self._rig, self._rig.mouth_grid.box
-        x0, y0, x1, y1 = box = pose.box(0.06 * rig.face.mouth_px + 2, outer)
-        if x1 <= x0 or y1 <= y0:
-            return
-        opening = np.concatenate([pose.upper, pose.lower[::-1]]) - (x0, y0)
-        mask = fill_polygon(opening, (y1 - y0, x1 - x0))
-        soft = unit(blur(mask, max(0.6, 0.010 * rig.face.mouth_px)))
-        paint = paint_interior(rig, pose, weights, self._detail, box)
-        part = mixed[y0 - outer[1] : y1 - outer[1], x0 - outer[0] : x1 - outer[0]]
-        part += soft * (paint - part)
 
 
 def _part(image: U8, box: Box) -> U8:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-import cv2
 import numpy as np
 
 from tfi_notebook.local.renderer import landmarks as lm
@@ -76,9 +75,25 @@ def thin_plate(points: F64, values: F64, queries: F64) -> F32:
     system[:count, count:] = affine
     system[count:, :count] = affine.T
     known = np.concatenate([values, np.zeros((3, values.shape[1]))])
-    # not numpy's solver, whose many threads wait for each other on a busy machine
-    _, solution = cv2.solve(system, known, flags=cv2.DECOMP_LU)
+    solution = _solved(system, known)
     return _evaluate(knots.astype(np.float32), solution.astype(np.float32), wanted)
+
+
+def _solved(system: F64, known: F64) -> F64:
+    """Return x of `system` (n, n) @ x = `known` (n, m), by elimination (Gauss and Jordan).
+
+    The solvers of numpy and OpenCV split even this among threads, which then wait for more in a
+    busy loop: 3 ms of work cost 100 ms of processor time.
+    """
+    table, count = np.concatenate([system, known], axis=1), len(system)
+    for row in range(count):
+        pivot = row + int(np.abs(table[row:, row]).argmax())
+        table[[row, pivot]] = table[[pivot, row]]
+        table[row, row:] /= table[row, row]
+        factors = table[:, row, None].copy()
+        factors[row] = 0
+        table[:, row:] -= factors * table[row, row:]
+    return table[:, count:]
 
 
 def _evaluate(knots: F32, solution: F32, wanted: F32) -> F32:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tfi_notebook.media.audio import Hearing, hear
+from tfi_notebook.media.hearing import product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -205,8 +206,8 @@ def _perceptron(x: NDArray[np.float32]) -> NDArray[np.float32]:
     net = _net()
     hidden = (x - net["mu"]) / net["sd"]
     for layer in "01":
-        hidden = np.maximum(hidden @ net[f"w{layer}"] + net[f"b{layer}"], np.float32(0.0))
-    return np.asarray(hidden @ net["w2"] + net["b2"], np.float32)
+        hidden = np.maximum(product(hidden, net[f"w{layer}"]) + net[f"b{layer}"], np.float32(0.0))
+    return np.asarray(product(hidden, net["w2"]) + net["b2"], np.float32)
 
 
 @cache

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_STEPS: Final = 10
 """No further step is taken: below 0.001 px on average, nothing more can be seen."""
 
-SMOOTH_STEPS: Final = 4
+SMOOTH_STEPS: Final = 3
 """So many are enough where skin and hair move smoothly, which is everywhere but at the mouth."""
 
 FINE: Final = 2
