@@ -49,7 +49,7 @@ def kill(processes: list[psutil.Process]) -> None:
 
 def test_what_a_killed_service_was_rendering_is_rendered_by_a_kernel(tfi_home: Path) -> None:
     with served_process() as (process, served):
-        url = served.upload(voice_wav(12), "long.wav")
+        url = served.upload(voice_wav(40), "long.wav")  # not done before the kernel looks on
         sample = f"{served.base_url}/samples/portrait.png"
         body = {"audio_url": url, "image_url": sample, "output_size": 256}
         job_id = served.submit(**body).json()["jobId"]
