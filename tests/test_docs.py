@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 import tfi_notebook as tfi
 from tests.helpers.links import LINK
@@ -26,7 +24,6 @@ from tfi_notebook.errors import by_code
 from tfi_notebook.limits import Limits
 from tfi_notebook.quality.table import NAMES
 from tools import shell_blocks
-from tools.regenerate_notebooks import strangers_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -224,21 +221,6 @@ def test_every_command_named_in_the_text_exists() -> None:
         else:
             assert cli.parser().parse_args(words), (page, words)
     assert {"make", "tfi-notebook"} == {program for _, (program, *_) in named}
-
-
-@pytest.mark.render
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
-def test_the_python_of_the_first_pages_runs_as_written(page: str, tmp_path: Path) -> None:
-    """One block after the other in one kernel, as somebody has it who has no key."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-    cells = [nbformat.v4.new_code_cell(block) for block in blocks]
-    client = NotebookClient(
-        nbformat.v4.new_notebook(cells=cells), timeout=240, kernel_name="python3",
-        resources={"metadata": {"path": str(tmp_path)}},
-    )  # fmt: skip
-    client.execute(env=strangers_environment(str(tmp_path)))
-    assert cells
-    assert list(tmp_path.rglob("*.mp4"))
 
 
 CHEAP = [block for block in shell_blocks.blocks() if not block.fresh and block.untested is None]

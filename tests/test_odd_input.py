@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -256,6 +257,18 @@ def test_outputs_that_are_a_file_are_refused_before_anything_is_made(tmp_path: P
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(ArgumentError, match="outputs: is a file"):
         tfi.connect(local=True, outputs=tmp_path / "taken")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be deleted there")
+def test_a_working_folder_that_was_deleted_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(ArgumentError, match="working folder, which has been deleted") as refused:
+        tfi.connect(local=True)
+    assert "os.chdir" in refused.value.hint
 
 
 def test_a_ledger_that_is_a_folder_is_refused(tmp_path: Path) -> None:

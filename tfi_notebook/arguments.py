@@ -95,18 +95,19 @@ def path(name: str, value: Any, *, hint: str = "") -> Path:  # noqa: ANN401 - wh
     """Return a path of this machine, absolute, with `~` filled in. It need not exist.
 
     Raises:
-        ArgumentError: it is no path.
+        ArgumentError: it is no path, or relative to a folder that is gone.
     """
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
     is_text = isinstance(text, str) and 0 < len(text.strip()) <= PATH_MAX_CHARS
     if is_text and "\0" not in text and "://" not in text:
         try:
             return Path(text).expanduser().resolve()
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-        ):  # half a character, no such user
+        except FileNotFoundError:  # of the working folder: what is named need not exist
+            gone = "is relative to the working folder, which has been deleted"
+            raise ArgumentError(
+                gone, field=name, hint="os.chdir(...) to one that is there"
+            ) from None
+        except (OSError, ValueError, RuntimeError):  # half a character, no such user
             pass
     raise ArgumentError(f"must be a path of this machine, not {told(value)}", field=name, hint=hint)
 
