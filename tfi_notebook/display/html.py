@@ -69,13 +69,13 @@ _CARD = (
 _COLUMNS = (
     ("Status", _WORD),
     ("Elapsed", _NUMBER),
-    ("Outlook", f"{_CELL};min-width:8em"),
+    ("Outlook", f"{_CELL};min-width:5em"),
     ("Version", _NUMBER),
     ("Iterations", _NUMBER),
     ("Size", _NUMBER),
     ("Credits", _NUMBER),
-    ("Message", f"{_CELL};min-width:14em"),
-    ("Job", f"{_CELL};min-width:13em"),
+    ("Message", f"{_CELL};min-width:12em"),
+    ("Job", f"{_CELL};min-width:11em"),
 )
 
 
